@@ -1,0 +1,233 @@
+#include "answer.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "encode.h"
+#include "grant.h"
+#include "secret.h"
+#include "settings.h"
+#include "token.h"
+
+enum { LIFETIME_MIN_S = 1 };
+
+/* Where a lifetime stands in an answer, and what came of reading it. */
+enum found {
+	ABSENT,
+	FOUND,
+	UNUSABLE,
+};
+
+int64_t answer_date(const char *text)
+{
+	struct tm tm = {0};
+	const char *end = text ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+
+	return end && *end == '\0' ? timegm(&tm) : -1;
+}
+
+static bool is_decimal(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	size_t fraction = text[digits] == '.' ? strspn(text + digits + 1, "0123456789") : 0;
+
+	return digits > 0 && text[digits + (fraction > 0 ? fraction + 1 : 0)] == '\0';
+}
+
+/* A number, or a string that holds a decimal one. */
+static enum found read_seconds(const cJSON *object, const char *name, double *ret_seconds)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	if (!item || cJSON_IsNull(item)) {
+		return ABSENT;
+	}
+	if (cJSON_IsNumber(item)) {
+		*ret_seconds = item->valuedouble;
+	} else if (cJSON_IsString(item) && is_decimal(item->valuestring)) {
+		*ret_seconds = strtod(item->valuestring, NULL);
+	} else {
+		return UNUSABLE;
+	}
+	return isnan(*ret_seconds) ? UNUSABLE : FOUND;
+}
+
+static enum found bounded(double seconds, int64_t *ret_ms)
+{
+	if (seconds < LIFETIME_MIN_S) {
+		return UNUSABLE;
+	}
+	*ret_ms = seconds >= SETTINGS_LIFETIME_MAX_S ? SETTINGS_LIFETIME_MAX_S * INT64_C(1000)
+						     : (int64_t)(seconds * 1000);
+	return FOUND;
+}
+
+/* The claims of a JWT (RFC 7519), unverified: they only say how long it lives. NULL when the token
+ * is none. */
+static cJSON *jwt_claims(const char *token)
+{
+	const char *payload = strchr(token, '.');
+	const char *end = payload ? strchr(payload + 1, '.') : NULL;
+	cJSON *claims = NULL;
+	char *text;
+	long len;
+
+	if (!end || strchr(end + 1, '.')) {
+		return NULL;
+	}
+	payload++;
+	text = malloc((size_t)(end - payload) + 1);
+	if (!text) {
+		return NULL;
+	}
+	len = encode_unbase64url(text, payload, (size_t)(end - payload));
+	if (len >= 0) {
+		text[len] = '\0';
+		claims = cJSON_ParseWithLength(text, (size_t)len + 1);
+		explicit_bzero(text, (size_t)len);
+	}
+	free(text);
+	return claims;
+}
+
+/* exp - iat, else exp less the answer's Date. */
+static enum found jwt_lifetime(const char *token, const char *date, int64_t *ret_ms)
+{
+	cJSON *claims = jwt_claims(token);
+	const cJSON *exp = cJSON_GetObjectItemCaseSensitive(claims, "exp");
+	const cJSON *iat = cJSON_GetObjectItemCaseSensitive(claims, "iat");
+	int64_t now = answer_date(date);
+	enum found found = ABSENT;
+
+	if (cJSON_IsNumber(exp) && cJSON_IsNumber(iat)) {
+		found = bounded(exp->valuedouble - iat->valuedouble, ret_ms);
+	} else if (cJSON_IsNumber(exp) && now >= 0) {
+		found = bounded(exp->valuedouble - (double)now, ret_ms);
+	}
+	cJSON_Delete(claims);
+	return found;
+}
+
+__attribute__((format(printf, 2, 3))) static bool refuse(char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, ANSWER_WHY_SIZE, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool read_lifetime(const struct settings *settings, const struct grant_answer *answer,
+	const cJSON *object, const char *token, int64_t *ret_ms, char *why)
+{
+	double seconds = 0;
+	enum found found = read_seconds(object, "expires_in", &seconds);
+
+	if (found == FOUND) {
+		found = bounded(seconds, ret_ms);
+	} else if (found == ABSENT) {
+		found = jwt_lifetime(token, answer->date, ret_ms);
+	}
+	if (found == ABSENT && settings->default_lifetime_ms > 0) {
+		*ret_ms = settings->default_lifetime_ms;
+		found = FOUND;
+	}
+	if (found == UNUSABLE) {
+		return refuse(why, "its lifetime is no number of seconds from 1 up");
+	}
+	if (found == ABSENT) {
+		return refuse(why, "it has no expires_in; set default_lifetime for this profile");
+	}
+	return true;
+}
+
+/* cJSON cuts a string at \u0000, so what it gives cannot show one. */
+static bool has_escaped_nul(const char *body, size_t len)
+{
+	for (size_t i = 0; i + 1 < len; i++) {
+		if (body[i] != '\\') {
+			continue;
+		}
+		if (len - i >= 6 && memcmp(body + i, "\\u0000", 6) == 0) {
+			return true;
+		}
+		i++; /* what is escaped is no escape itself */
+	}
+	return false;
+}
+
+static bool check_token(const cJSON *object, const struct grant_answer *answer, char *why)
+{
+	const cJSON *token = cJSON_GetObjectItemCaseSensitive(object, "access_token");
+	const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "token_type");
+
+	if (!cJSON_IsObject(object)) {
+		return refuse(why, "it is not a JSON object");
+	}
+	if (!cJSON_IsString(token) || token->valuestring[0] == '\0') {
+		return refuse(why, "it has no access_token");
+	}
+	if (has_escaped_nul(answer->body, answer->body_len) ||
+		strpbrk(token->valuestring, "\r\n")) {
+		return refuse(why, "its access_token holds a NUL or a line break");
+	}
+	if (strlen(token->valuestring) > GRANT_TOKEN_MAX) {
+		return refuse(why, "its access_token is longer than %d bytes", GRANT_TOKEN_MAX);
+	}
+	if (!text_is_utf8(token->valuestring, strlen(token->valuestring))) {
+		return refuse(why, "its access_token is not UTF-8");
+	}
+	if (type && !cJSON_IsNull(type) &&
+		(!cJSON_IsString(type) || strcasecmp(type->valuestring, "bearer") != 0)) {
+		return refuse(why, "its token_type is not Bearer");
+	}
+	return true;
+}
+
+static void cJSON_Deletep(cJSON **object)
+{
+	cJSON_Delete(*object);
+}
+
+struct token *answer_token(const struct settings *settings, const struct grant_answer *answer,
+	char why[ANSWER_WHY_SIZE])
+{
+	__attribute__((cleanup(cJSON_Deletep)))
+	cJSON *object = cJSON_ParseWithLengthOpts(answer->body, answer->body_len + 1, NULL, true);
+	const char *value;
+	struct secret *secret;
+	struct token *token;
+	int64_t lifetime_ms = 0;
+	double refresh_in = 0;
+
+	if (!object) {
+		refuse(why, "it is not JSON");
+		return NULL;
+	}
+	if (!check_token(object, answer, why)) {
+		return NULL;
+	}
+	value = cJSON_GetObjectItemCaseSensitive(object, "access_token")->valuestring;
+	if (!read_lifetime(settings, answer, object, value, &lifetime_ms, why)) {
+		return NULL;
+	}
+	secret = secret_new(value, strlen(value));
+	token = secret ? token_new(secret, answer->sent_ms, lifetime_ms) : NULL;
+	if (!token) {
+		refuse(why, "there is no memory to keep it");
+		return NULL;
+	}
+	if (read_seconds(object, "refresh_in", &refresh_in) == FOUND &&
+		refresh_in >= LIFETIME_MIN_S && refresh_in < SETTINGS_LIFETIME_MAX_S) {
+		token->refresh_in_ms = (int64_t)(refresh_in * 1000);
+	}
+	return token;
+}

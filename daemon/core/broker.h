@@ -1,0 +1,123 @@
+/*
+ * The broker: all profiles, one flight each, those who wait for them, and the queue of attempts per
+ * token host. It does not know sockets, HTTP or clocks: time comes in as now_ms (milliseconds that
+ * never go back, suspend included), and what is to be done goes out through struct broker_ops.
+ *
+ * None of its functions calls a waiter back while it walks a list, so a waiter may do anything in
+ * its callback.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profile.h"
+#include "waiter.h"
+
+struct broker;
+struct settings;
+
+enum {
+	BROKER_HOST_ATTEMPTS_MAX = 8, /* in flight at one token host and port */
+	BROKER_REJECTION_GAP_MS =
+		10 * 1000, /* between two rejections of a profile's token that make a request */
+	BROKER_WALL_STEP_MS = 5 * 1000, /* a smaller forward step of the wall clock is ignored */
+	BROKER_REFRESH_GAP_MS =
+		10 * 1000, /* between two auth.refresh of a profile that make a request */
+};
+
+/* One request to the token endpoint, from start to result. */
+struct attempt {
+	struct profile *profile;
+	struct host *host;
+	int64_t sent_ms;
+	void *context;  /* broker_new()'s */
+	void *transfer; /* whatever the HTTP side wants to remember */
+};
+
+struct broker_ops {
+	/* Sends the request; its result comes by broker_finish(), at once or later. */
+	void (*start)(void *context, struct attempt *attempt);
+	/* Drops it; no result comes. The attempt is freed afterwards. */
+	void (*cancel)(void *context, struct attempt *attempt);
+	/* Uniform over uint32_t. */
+	uint32_t (*random)(void *context);
+};
+
+struct broker_want {
+	int64_t min_validity_ms;
+	const char *rejected; /* a token that an API refused, NULL: none */
+	size_t rejected_len;
+	bool may_wait; /* false: at its limit of waiting requests, so OUTCOME_RATE_LIMITED instead
+			  of waiting */
+};
+
+struct broker_counters {
+	uint64_t attempts; /* requests sent to token endpoints */
+	uint64_t tokens;   /* that they brought */
+	uint64_t failures; /* attempts that brought none */
+	uint64_t timeouts; /* waiters that got OUTCOME_TIMEOUT */
+};
+
+/* NULL when there is no memory. ops and context are borrowed. */
+struct broker *broker_new(const struct broker_ops *ops, void *context);
+
+/* Cancels what is in flight. Nobody waits any more: broker_shutdown() came before. */
+void broker_free(struct broker *broker);
+
+/*
+ * Puts a configuration in place. Takes the settings over in any case (elements become NULL); names
+ * are distinct. Profiles of the same name and identity keep token and flight. may_still(waiter)
+ * says for each waiter whether it may still ask; those who may not, and those whose profile is
+ * gone, get OUTCOME_DENIED. Returns 0, or -ENOMEM with nothing changed.
+ */
+int broker_configure(struct broker *broker, struct settings **settings, size_t n,
+	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms);
+
+struct profile *broker_find(const struct broker *broker, const char *name);
+
+/* The profiles, sorted by name. */
+size_t broker_profiles(const struct broker *broker, struct profile *const **ret_profiles);
+
+/*
+ * Asks for a token. With OUTCOME_WAITS a flight is under way or about to start, and the asker who
+ * wants its result calls broker_wait(). Any other outcome is the answer.
+ */
+struct answer broker_get(struct broker *broker, struct profile *profile,
+	const struct broker_want *want, int64_t now_ms);
+
+/* Asks for a new token now: auth.refresh. As broker_get(). */
+struct answer broker_refresh(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/*
+ * Waits for what broker_get() or broker_refresh() said was under way. waiter->done is set by the
+ * caller; it will be called exactly once, unless broker_forget() comes first. Until then the waiter
+ * is the broker's.
+ */
+void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kind kind,
+	struct waiter *waiter, int64_t now_ms);
+
+/* Takes a waiter out whose asker has gone; takes one that is not waiting too. */
+void broker_forget(struct broker *broker, struct waiter *waiter);
+
+/* The result of an attempt; attempt is gone afterwards. Takes result->token out. */
+void broker_finish(struct broker *broker, struct attempt *attempt, struct grant_result *result,
+	int64_t now_ms);
+
+/* Answers those whose deadline has come, lets tokens pass, starts what is due. Returns when to come
+ * again; INT64_MAX: no need. */
+int64_t broker_tick(struct broker *broker, int64_t now_ms);
+
+/* What broker_tick() said, or sooner if something was asked since. */
+int64_t broker_next(const struct broker *broker);
+
+/* The wall clock was set forward by step_ms: tokens that have expired by it are not handed out any
+ * more. */
+void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms);
+
+/* Answers all with OUTCOME_SHUTTING_DOWN, cancels what is in flight and starts nothing any more. */
+void broker_shutdown(struct broker *broker);
+
+const struct broker_counters *broker_counters(const struct broker *broker);
+size_t broker_waiting(const struct broker *broker, const struct profile *profile);

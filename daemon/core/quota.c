@@ -1,0 +1,161 @@
+#include "quota.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+enum { WAITERS_SHARE = 4 /* one uid may have this part of all waiters */ };
+
+struct quota_user {
+	LIST_ENTRY(quota_user) link;
+	uid_t uid;
+	unsigned connections, waiters;
+	unsigned requests;        /* in the window */
+	int64_t window_ms;        /* when it began */
+	int64_t quarantine_until; /* 0: none */
+};
+
+struct quota {
+	struct quota_limits limits;
+	unsigned connections, waiters;
+	LIST_HEAD(, quota_user) users;
+};
+
+struct quota *quota_new(void)
+{
+	struct quota *quota = calloc(1, sizeof(*quota));
+
+	if (quota) {
+		LIST_INIT(&quota->users);
+	}
+	return quota;
+}
+
+void quota_free(struct quota *quota)
+{
+	struct quota_user *user;
+
+	if (!quota) {
+		return;
+	}
+	while ((user = LIST_FIRST(&quota->users))) {
+		LIST_REMOVE(user, link);
+		free(user);
+	}
+	free(quota);
+}
+
+void quota_set(struct quota *quota, const struct quota_limits *limits)
+{
+	quota->limits = *limits;
+}
+
+static bool is_exempt(const struct quota *quota, const struct quota_user *user)
+{
+	return user->uid == 0 || user->uid == quota->limits.own_uid;
+}
+
+/* A uid is remembered while it has connections, and while its count or quarantine still matters. */
+static bool is_over(const struct quota_user *user, int64_t now_ms)
+{
+	return user->connections == 0 && user->quarantine_until <= now_ms &&
+	       now_ms - user->window_ms >= QUOTA_WINDOW_MS;
+}
+
+/* Finds the uid's entry, and drops those that no longer matter on the way. */
+static struct quota_user *user_find(struct quota *quota, uid_t uid, int64_t now_ms)
+{
+	struct quota_user *user, *next, *found = NULL;
+
+	for (user = LIST_FIRST(&quota->users); user; user = next) {
+		next = LIST_NEXT(user, link);
+		if (user->uid == uid) {
+			found = user;
+		} else if (is_over(user, now_ms)) {
+			LIST_REMOVE(user, link);
+			free(user);
+		}
+	}
+	if (!found && (found = calloc(1, sizeof(*found)))) {
+		found->uid = uid;
+		found->window_ms = now_ms;
+		LIST_INSERT_HEAD(&quota->users, found, link);
+	}
+	return found;
+}
+
+struct quota_user *quota_connect(struct quota *quota, uid_t uid, int64_t now_ms)
+{
+	struct quota_user *user;
+
+	if (quota->connections >= quota->limits.connections) {
+		return NULL;
+	}
+	user = user_find(quota, uid, now_ms);
+	if (!user || (!is_exempt(quota, user) &&
+			     user->connections >= quota->limits.connections_per_uid)) {
+		return NULL;
+	}
+	quota->connections++;
+	user->connections++;
+	return user;
+}
+
+void quota_disconnect(struct quota *quota, struct quota_user *user, int64_t now_ms)
+{
+	quota->connections--;
+	user->connections--;
+	if (is_over(user, now_ms)) {
+		LIST_REMOVE(user, link);
+		free(user);
+	}
+}
+
+int64_t quota_request(struct quota *quota, struct quota_user *user, int64_t now_ms)
+{
+	if (quota->limits.requests == 0) {
+		return 0;
+	}
+	if (user->quarantine_until > now_ms) {
+		return user->quarantine_until - now_ms;
+	}
+	if (now_ms - user->window_ms >= QUOTA_WINDOW_MS) {
+		user->window_ms = now_ms;
+		user->requests = 0;
+	}
+	if (user->requests < quota->limits.requests) {
+		user->requests++;
+		return 0;
+	}
+	user->quarantine_until = now_ms + quota->limits.quarantine_ms;
+	user->window_ms = user->quarantine_until;
+	user->requests = 0;
+	return quota->limits.quarantine_ms;
+}
+
+bool quota_may_wait(const struct quota *quota, const struct quota_user *user)
+{
+	return quota->waiters < quota->limits.waiters &&
+	       (is_exempt(quota, user) || user->waiters < quota->limits.waiters / WAITERS_SHARE);
+}
+
+void quota_wait(struct quota *quota, struct quota_user *user)
+{
+	quota->waiters++;
+	user->waiters++;
+}
+
+void quota_wait_end(struct quota *quota, struct quota_user *user)
+{
+	quota->waiters--;
+	user->waiters--;
+}
+
+unsigned quota_connections(const struct quota *quota)
+{
+	return quota->connections;
+}
+
+unsigned quota_waiters(const struct quota *quota)
+{
+	return quota->waiters;
+}

@@ -1,0 +1,72 @@
+/*
+ * Those who wait for a profile's token: a list sorted by deadline, from which some or all are
+ * picked and answered. It does not know what the answer depends on.
+ *
+ * A waiter's callback may do anything, forgetting other waiters included: nobody is called while a
+ * list is walked.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct profile;
+struct token;
+struct waiter;
+
+TAILQ_HEAD(waiter_list, waiter);
+
+enum outcome {
+	OUTCOME_TOKEN, /* the profile's token; for a refresh: there is a new one */
+	OUTCOME_WAITS, /* a flight has to be waited for: see broker_wait() */
+	OUTCOME_TIMEOUT,
+	OUTCOME_UNAVAILABLE,
+	OUTCOME_REJECTED,
+	OUTCOME_LOGIN_REQUIRED,
+	OUTCOME_RATE_LIMITED,
+	OUTCOME_SHUTTING_DOWN,
+	OUTCOME_DENIED, /* a reload took the profile or the right away */
+};
+
+enum waiter_kind {
+	WAITER_TOKEN,    /* any token of the flight; the current one if the flight fails */
+	WAITER_REJECTED, /* the same, but the current one is of no use to it */
+	WAITER_REFRESH,  /* the end of the flight */
+};
+
+struct answer {
+	enum outcome outcome;
+	struct token *token;    /* with OUTCOME_TOKEN; borrowed */
+	enum waiter_kind kind;  /* with OUTCOME_WAITS */
+	int64_t retry_after_ms; /* 0: not known */
+	const char *text;       /* for people, borrowed; NULL: the outcome says it all */
+};
+
+struct waiter {
+	TAILQ_ENTRY(waiter) link;
+	struct waiter_list *list; /* where it is linked; NULL: nowhere */
+	struct profile *profile;
+	enum waiter_kind kind;
+	int64_t deadline_ms;
+	void (*done)(struct waiter *waiter, const struct answer *answer);
+};
+
+/* Puts it into a list sorted by deadline. */
+void waiter_join(struct waiter_list *list, struct waiter *waiter);
+
+/* Takes it out of whatever list it is in; one that is in none is left alone. */
+void waiter_leave(struct waiter *waiter);
+
+/* Moves those for whom test(context, waiter) holds from one list to the end of another. */
+void waiters_pick(struct waiter_list *from, struct waiter_list *to,
+	bool (*test)(void *context, const struct waiter *waiter), void *context);
+
+/* Moves all. */
+void waiters_take(struct waiter_list *from, struct waiter_list *to);
+
+/* Moves those whose deadline is at at_ms or before. */
+void waiters_take_due(struct waiter_list *from, struct waiter_list *to, int64_t at_ms);
+
+/* Empties the list, calling each one's done. */
+void waiters_answer(struct waiter_list *list, const struct answer *answer);
