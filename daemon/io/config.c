@@ -1,0 +1,259 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_entries.h"
+#include "config_file.h"
+#include "config_ini.h"
+#include "config_problems.h"
+#include "config_profile.h"
+#include "config_sections.h"
+#include "core/access.h"
+#include "core/settings.h"
+#include "proto/json.h"
+
+#define CONFIG_NAME "gctokend/gctokend.conf"
+
+enum {
+	CONNECTIONS_MAX = 1000000,
+	WAITERS_MAX = 1000000,
+	RATE_LIMIT_MAX = 1000000, /* requests a minute */
+	QUARANTINE_DELAY_MAX_S = 3600,
+	PER_UID_SHARE = 4, /* max_connections_per_uid is max_connections by this */
+};
+
+/* The file in the user's own directory (the XDG Base Directory Specification), or NULL. */
+static char *user_path(void)
+{
+	const char *directory = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	char *path = NULL;
+	int len = -1;
+
+	/* The specification has relative ones ignored. */
+	if (directory && directory[0] == '/') {
+		len = asprintf(&path, "%s/" CONFIG_NAME, directory);
+	} else if (home && home[0] == '/') {
+		len = asprintf(&path, "%s/.config/" CONFIG_NAME, home);
+	}
+	return len < 0 ? NULL : path;
+}
+
+char *config_path(const char *path)
+{
+	char *own;
+
+	if (!path) {
+		path = getenv("GCTOKEND_CONFIG");
+	}
+	if (path && *path) {
+		return strdup(path);
+	}
+	own = geteuid() == 0 ? NULL : user_path();
+	if (own && access(own, F_OK) == 0) {
+		return own;
+	}
+	free(own);
+	return strdup("/etc/" CONFIG_NAME);
+}
+
+static void read_daemon(struct config *config, const struct config_values *values)
+{
+	config->socket = config_values_socket(values, CONFIG_KEY_SOCKET);
+	config->max_connections = (unsigned)config_values_number(
+		values, CONFIG_KEY_MAX_CONNECTIONS, 1, CONNECTIONS_MAX, NULL);
+	if (values->entries[CONFIG_KEY_MAX_CONNECTIONS_PER_UID]) {
+		config->max_connections_per_uid = (unsigned)config_values_number(values,
+			CONFIG_KEY_MAX_CONNECTIONS_PER_UID, 1, config->max_connections, NULL);
+	} else {
+		config->max_connections_per_uid = (config->max_connections + PER_UID_SHARE - 1) /
+						  PER_UID_SHARE;
+	}
+	config->max_waiters = (unsigned)config_values_number(
+		values, CONFIG_KEY_MAX_WAITERS, 1, WAITERS_MAX, NULL);
+	config->rate_limit = (unsigned)config_values_number(
+		values, CONFIG_KEY_RATE_LIMIT, 0, RATE_LIMIT_MAX, NULL);
+	config->rate_limit_quarantine_delay_ms = 1000 * config_values_number(values,
+								CONFIG_KEY_RATE_LIMIT_DELAY, 1,
+								QUARANTINE_DELAY_MAX_S, "seconds");
+	config->allow = config_values_allow(values, CONFIG_KEY_RELOAD_ALLOW);
+}
+
+static bool has_credentials(const struct config_environment *environment)
+{
+	return environment->client_id || environment->client_secret;
+}
+
+/* The profile that the environment makes where the file has none. */
+static void read_environment(struct config *config, const struct config_values *common,
+	const struct config_environment *environment)
+{
+	const struct config_place id = {.key = "GENESYSCLOUD_OAUTHCLIENT_ID", .outside = true};
+	const struct config_place secret = {
+		.key = "GENESYSCLOUD_OAUTHCLIENT_SECRET", .outside = true};
+	char key[] = "GENESYSCLOUD_REGION";
+	const struct config_entry region = {.key = key, .value = environment->region};
+	struct config_values values = *common;
+
+	if (!has_credentials(environment)) {
+		const struct config_place file = {0};
+
+		config_warning(common->problems, &file,
+			"there is no [profile NAME], and neither %s nor %s is set, so there are no "
+			"tokens to give out",
+			id.key, secret.key);
+	} else if (!environment->client_id) {
+		config_error(common->problems, &id, "this is not set, but %s is", secret.key);
+	} else if (!environment->client_secret) {
+		config_error(common->problems, &secret, "this is not set, but %s is", id.key);
+	} else {
+		if (!values.entries[CONFIG_KEY_HOST] && region.value) {
+			values.entries[CONFIG_KEY_HOST] = &region;
+		}
+		config->profiles[0] = config_profile_read(&values, "default", environment);
+		config->n_profiles = config->profiles[0] ? 1 : 0;
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct settings *const *p = a, *const *q = b;
+
+	return strcmp((*p)->name, (*q)->name);
+}
+
+static void read_profiles(struct config *config, const struct config_sections *sections)
+{
+	for (size_t i = 0; i < sections->n; i++) {
+		const struct config_section *section = &sections->list[i];
+		struct settings *settings;
+
+		if (!section->profile) {
+			continue;
+		}
+		settings = config_profile_read(&section->values, section->profile, NULL);
+		if (settings) {
+			config->profiles[config->n_profiles++] = settings;
+		}
+	}
+}
+
+/* What the entries mean; NULL when there is no memory. */
+static struct config *compose(const struct config_entries *entries, bool read_by_others,
+	const struct config_environment *environment, struct config_problems *problems)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	struct config_sections sections;
+
+	config_sections_read(&sections, entries, read_by_others, problems);
+	if (config) {
+		config->profiles = calloc(sections.n_profiles + 1, sizeof(config->profiles[0]));
+	}
+	if (config && config->profiles) {
+		read_daemon(config, &sections.common);
+		config_profile_check_common(&sections.common);
+		read_profiles(config, &sections);
+		if (sections.n_profiles == 0 && !problems->failed) {
+			read_environment(config, &sections.common, environment);
+		}
+	} else {
+		problems->no_memory = true;
+	}
+	config_sections_done(&sections);
+	return config;
+}
+
+/* Whether the text is one that a syntax can be looked for in. */
+static bool check_text(const char *text, size_t len, struct config_problems *problems)
+{
+	const struct config_place place = {0};
+	size_t blank = strspn(text, " \t\r\n");
+
+	if (memchr(text, '\0', len) || !json_is_utf8(text, len)) {
+		config_error(problems, &place, "the file is not UTF-8 text");
+		return false;
+	}
+	if (text[blank] == '{') {
+		config_error(
+			problems, &place, "JSON is not yet supported by this version; write INI");
+		return false;
+	}
+	return true;
+}
+
+/* Tells all problems, and gives the configuration out where none is an error. */
+static int finish(struct config *config, struct config_problems *problems,
+	config_problem_fn *problem, void *context, struct config **ret_config)
+{
+	int error = problems->no_memory ? -ENOMEM : problems->failed ? -EINVAL : 0;
+
+	config_problems_tell(problems, problem, context);
+	config_problems_done(problems);
+	if (error < 0) {
+		config_free(config);
+		return error;
+	}
+	qsort(config->profiles, config->n_profiles, sizeof(config->profiles[0]), by_name);
+	*ret_config = config;
+	return 0;
+}
+
+static struct config *parse(char *text, size_t len, bool read_by_others,
+	const struct config_environment *environment, struct config_problems *problems)
+{
+	struct config_entries entries = {0};
+	struct config *config = NULL;
+
+	if (check_text(text, len, problems)) {
+		config_ini_read(text, len, problems, &entries);
+		config = compose(&entries, read_by_others, environment, problems);
+	}
+	config_entries_done(&entries);
+	return config;
+}
+
+int config_parse(const char *path, char *text, size_t len,
+	const struct config_environment *environment, config_problem_fn *problem, void *context,
+	struct config **ret_config)
+{
+	struct config_problems problems;
+	struct config *config;
+
+	config_problems_init(&problems, path);
+	config = parse(text, len, false, environment, &problems);
+	return finish(config, &problems, problem, context, ret_config);
+}
+
+int config_load(const char *path, const struct config_environment *environment,
+	config_problem_fn *problem, void *context, struct config **ret_config)
+{
+	struct config_problems problems;
+	struct config *config = NULL;
+	struct config_file file;
+
+	config_problems_init(&problems, path);
+	config_file_read(&file, has_credentials(environment), &problems);
+	if (file.text) {
+		config = parse(file.text, file.len, file.read_by_others, environment, &problems);
+	}
+	config_file_done(&file);
+	return finish(config, &problems, problem, context, ret_config);
+}
+
+void config_free(struct config *config)
+{
+	if (!config) {
+		return;
+	}
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		settings_free(config->profiles[i]);
+	}
+	free(config->profiles);
+	free(config->socket);
+	access_free(config->allow);
+	free(config);
+}

@@ -1,0 +1,12 @@
+/*
+ * Where a profile's requests go: the URLs composed of host, gateway or token_url. It does not know
+ * what is asked there.
+ */
+#pragma once
+
+struct config_values;
+struct settings;
+
+/* Fills in token_url, token_host, login_url, api_url and unix_socket. What is wrong is told to
+ * values->problems, and its members are left NULL. */
+void config_endpoints_read(const struct config_values *values, struct settings *settings);

@@ -1,0 +1,26 @@
+/*
+ * What stands in a configuration, as a plain list in its order: whoever reads a syntax makes one,
+ * whoever gives it a meaning reads it. It does not know which sections and keys there are.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* key and value are NULL in the entry of a section's heading. */
+struct config_entry {
+	char *section, *key, *value;
+	unsigned line;
+};
+
+struct config_entries {
+	struct config_entry *list;
+	size_t n, capacity;
+};
+
+/* Copies what it is given, value_len bytes of value; false when there is no memory. */
+bool config_entries_add(struct config_entries *entries, unsigned line, const char *section,
+	const char *key, const char *value, size_t value_len);
+
+/* Wipes the values and frees. */
+void config_entries_done(struct config_entries *entries);

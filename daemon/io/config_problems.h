@@ -1,0 +1,44 @@
+/*
+ * The mistakes and warnings found in a configuration: collected in any order, told in the order of
+ * its lines, each once. It does not know what is wrong.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+
+/* Where something is wrong; parts that do not apply are 0 and NULL. Borrowed. */
+struct config_place {
+	unsigned line;       /* 0: no line of its own */
+	const char *section; /* as it stands in the brackets */
+	const char *key;
+	bool outside; /* not in the file, but in the environment */
+};
+
+struct config_problem;
+
+struct config_problems {
+	const char *path; /* borrowed */
+	struct config_problem *list;
+	size_t n, capacity;
+	bool failed;    /* one of them is an error */
+	bool no_memory; /* something could not be kept; whoever runs out of memory may set it */
+};
+
+void config_problems_init(struct config_problems *problems, const char *path);
+void config_problems_done(struct config_problems *problems);
+
+/* Keeps a mistake (LOG_LEVEL_ERROR) or warning. Bytes that are no readable text become "?". */
+void config_problems_add(struct config_problems *problems, enum log_level level,
+	const struct config_place *place, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define config_error(problems, place, ...) \
+	config_problems_add(problems, LOG_LEVEL_ERROR, place, __VA_ARGS__)
+#define config_warning(problems, place, ...) \
+	config_problems_add(problems, LOG_LEVEL_WARNING, place, __VA_ARGS__)
+
+void config_problems_tell(
+	struct config_problems *problems, config_problem_fn *problem, void *context);

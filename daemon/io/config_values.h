@@ -1,0 +1,60 @@
+/*
+ * The entries that apply to one profile, or to the daemon, by key: read as booleans, numbers, paths
+ * and rules, with the defaults filled in. What is wrong with one is told. It does not know what the
+ * values are for.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config_keys.h"
+#include "config_problems.h"
+
+struct access_rules;
+struct config_entry;
+
+/* All borrowed. */
+struct config_values {
+	struct config_problems *problems;
+	const struct config_entry *entries[CONFIG_KEY_COUNT]; /* NULL: absent */
+	const char *section; /* the profile's heading; NULL: not in a profile */
+	unsigned line;       /* of that heading */
+	bool insecure_http;
+};
+
+/* Where the key stands, or would have to stand. */
+struct config_place config_values_place(
+	const struct config_values *values, enum config_key_number key);
+
+/* The value, or the default, or NULL. */
+const char *config_values_text(const struct config_values *values, enum config_key_number key);
+
+/* A copy of it to be freed; NULL when there is none, or no memory. */
+char *config_values_copy(const struct config_values *values, enum config_key_number key);
+
+/* Whether it stands in this profile, and is not taken from a section for all. */
+bool config_values_own(const struct config_values *values, enum config_key_number key);
+
+/* true, false, yes, no, on, off, 1, 0; false when it is none of them. */
+bool config_values_bool(const struct config_values *values, enum config_key_number key);
+
+/* A whole number in decimal. unit ("seconds") may be NULL. min when it is wrong. */
+int64_t config_values_number(const struct config_values *values, enum config_key_number key,
+	int64_t min, int64_t max, const char *unit);
+
+/* A path, to be freed; a relative one is taken from the directory of the configuration file. */
+char *config_values_path(const struct config_values *values, enum config_key_number key);
+
+/* The absolute path of a Unix socket, to be freed. */
+char *config_values_socket(const struct config_values *values, enum config_key_number key);
+
+/* The rules of an allow, to be freed; users and groups are looked up. */
+struct access_rules *config_values_allow(
+	const struct config_values *values, enum config_key_number key);
+
+/* Whether text is one of the words for true or false, and which. */
+bool config_values_parse_bool(const char *text, bool *ret_value);
+
+/* strdup() that remembers that memory ran out; NULL stays NULL. */
+char *config_values_strdup(const struct config_values *values, const char *text);

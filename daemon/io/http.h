@@ -1,0 +1,59 @@
+/*
+ * Sends one POST on a connection of its own and tells what came back, on libcurl's multi interface
+ * and libevent's loop. It does not know OAuth: what an answer means is for core/grant to say.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct http;
+struct http_transfer;
+struct secret;
+struct tls;
+
+enum {
+	HTTP_BODY_MAX = 1024 * 1024, /* bytes of an answer; a longer one is cut off and counts as a
+					network error */
+	HTTP_HEADER_MAX = 256,       /* bytes kept of a header that is passed on */
+};
+
+/* Strings and secrets are borrowed for the call of http_post() only. */
+struct http_request {
+	const char *url;
+	const char *unix_socket;            /* NULL: TCP */
+	const char *ca_file;                /* NULL: the system's */
+	const struct secret *form;          /* application/x-www-form-urlencoded */
+	const struct secret *authorization; /* value of that header; NULL: none */
+	int64_t connect_timeout_ms, request_timeout_ms;
+};
+
+/* Borrowed during the callback. */
+struct http_answer {
+	const char *error; /* why no whole HTTP answer came; NULL: it did */
+	int status;
+	const char *body; /* NUL-terminated; may hold more NULs */
+	size_t body_len;
+	const char *retry_after; /* header values, cut at HTTP_HEADER_MAX; NULL: absent */
+	const char *date;
+	const char *correlation_id; /* inin-correlation-id */
+	int64_t duration_ms;
+};
+
+/* Called once, from the loop, never from http_post(); the transfer is gone afterwards. */
+typedef void http_done_fn(void *context, const struct http_answer *answer);
+
+/* NULL when there is no memory. tls is borrowed. */
+struct http *http_new(struct event_base *base, struct tls *tls);
+
+/* Ends all transfers without calling back; does not wait for name look-ups. */
+void http_free(struct http *http);
+
+/* Starts a transfer. What goes wrong from here on is told by done, so there is always exactly one
+ * call unless it is cancelled. Returns 0, or -ENOMEM with nothing started. */
+int http_post(struct http *http, const struct http_request *request, http_done_fn *done,
+	void *context, struct http_transfer **ret_transfer);
+
+/* Drops a transfer; done is not called. */
+void http_cancel(struct http_transfer *transfer);

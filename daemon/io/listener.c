@@ -1,0 +1,253 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum {
+	LISTENER_BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+	ACCEPTS_A_TURN = 64,     /* connections taken before others have their turn */
+};
+
+struct listener {
+	struct listener_config config; /* path is owned */
+	char *path;
+	struct event *event;
+	int fd;
+	int spare_fd; /* given up for a moment to refuse what cannot be served */
+	dev_t dev;    /* of the socket that was made */
+	ino_t ino;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(int error, char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, LISTENER_WHY_MAX, format, args);
+	va_end(args);
+	return -error;
+}
+
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void listener_refuse(const struct listener *listener, int fd)
+{
+	ssize_t n = send(fd, listener->config.refusal, listener->config.refusal_len,
+		MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	(void)n; /* it is told as far as its buffer goes */
+	close(fd);
+}
+
+/* Descriptors have run out: the spare one lets us take a connection and tell it so. */
+static bool refuse_one(struct listener *listener)
+{
+	int fd;
+
+	if (listener->spare_fd < 0) {
+		listener->spare_fd = open_spare();
+		return false;
+	}
+	close(listener->spare_fd);
+	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		listener_refuse(listener, fd);
+	}
+	listener->spare_fd = open_spare();
+	return fd >= 0;
+}
+
+static void on_readable(evutil_socket_t listen_fd, short what, void *context)
+{
+	struct listener *listener = context;
+
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			listener->config.accepted(listener->config.context, fd);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			if (!refuse_one(listener)) {
+				return;
+			}
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return;
+		}
+	}
+}
+
+/* Whether something answers there; the name may also be a socket that a dead daemon left. */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answered = fd >= 0 &&
+			(connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+				errno == EAGAIN);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return answered;
+}
+
+/* Opens the directory of the socket, made if it is missing; its lock keeps two daemons that start
+ * apart. */
+static int lock_directory(const char *path, char *why)
+{
+	char *copy = strdup(path);
+	const char *directory = copy ? dirname(copy) : NULL;
+	struct stat st;
+	int fd;
+
+	if (!directory) {
+		return fail(ENOMEM, why, "no memory");
+	}
+	if (mkdir(directory, 0755) == 0) {
+		chmod(directory,
+			0755); /* whatever the umask says: others have to reach the socket */
+	}
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
+		int error = errno;
+
+		if (fd >= 0) {
+			close(fd);
+		}
+		fail(error, why, "cannot use the directory %s: %s", directory, strerror(error));
+		free(copy);
+		return -error;
+	}
+	if (fstat(fd, &st) == 0 && (st.st_mode & S_IWOTH)) {
+		log_warning("others can write to %s, so that they can put a socket of theirs in "
+			    "place of the daemon's",
+			directory);
+	}
+	free(copy);
+	return fd;
+}
+
+static int bind_socket(struct listener *listener, const struct sockaddr_un *address, char *why)
+{
+	const char *path = listener->path;
+	struct stat st;
+
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode)) {
+			return fail(EEXIST, why, "%s is there already and is no socket", path);
+		}
+		if (is_answered(address)) {
+			return fail(EADDRINUSE, why,
+				"a daemon is serving %s already; stop it, or name another with "
+				"--socket",
+				path);
+		}
+		unlink(path);
+	}
+	if (bind(listener->fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+		return fail(errno, why, "cannot make the socket %s: %s", path, strerror(errno));
+	}
+	if (chmod(path, 0666) < 0 || lstat(path, &st) < 0 ||
+		listen(listener->fd, LISTENER_BACKLOG) < 0) {
+		int error = errno;
+
+		unlink(path);
+		return fail(error, why, "cannot listen on %s: %s", path, strerror(error));
+	}
+	listener->dev = st.st_dev;
+	listener->ino = st.st_ino;
+	return 0;
+}
+
+static int listener_open(struct listener *listener, char *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int lock_fd, r;
+
+	if (strlen(listener->path) >= sizeof(address.sun_path)) {
+		return fail(ENAMETOOLONG, why,
+			"the socket's path %s is longer than %zu bytes; choose a shorter one",
+			listener->path, sizeof(address.sun_path) - 1);
+	}
+	strcpy(address.sun_path, listener->path);
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (listener->fd < 0) {
+		return fail(errno, why, "cannot make a socket: %s", strerror(errno));
+	}
+	lock_fd = lock_directory(listener->path, why);
+	if (lock_fd < 0) {
+		return lock_fd;
+	}
+	r = bind_socket(listener, &address, why);
+	close(lock_fd);
+	return r;
+}
+
+int listener_new(struct event_base *base, const struct listener_config *config,
+	struct listener **ret_listener, char why[LISTENER_WHY_MAX])
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int r;
+
+	if (!listener) {
+		return fail(ENOMEM, why, "no memory");
+	}
+	listener->fd = -1;
+	listener->spare_fd = -1;
+	listener->config = *config;
+	listener->path = strdup(config->path);
+	r = listener->path ? listener_open(listener, why) : fail(ENOMEM, why, "no memory");
+	if (r < 0) {
+		listener_free(listener);
+		return r;
+	}
+	listener->spare_fd = open_spare();
+	listener->event = event_new(
+		base, listener->fd, EV_READ | EV_PERSIST, on_readable, listener);
+	if (!listener->event || event_add(listener->event, NULL) < 0) {
+		listener_free(listener);
+		return fail(ENOMEM, why, "no memory");
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+void listener_free(struct listener *listener)
+{
+	struct stat st;
+
+	if (!listener) {
+		return;
+	}
+	if (listener->event) {
+		event_free(listener->event);
+	}
+	if (listener->ino != 0 && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+		st.st_ino == listener->ino) {
+		unlink(listener->path);
+	}
+	if (listener->fd >= 0) {
+		close(listener->fd);
+	}
+	if (listener->spare_fd >= 0) {
+		close(listener->spare_fd);
+	}
+	free(listener->path);
+	free(listener);
+}

@@ -1,0 +1,474 @@
+#include "peer.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "proto/frame.h"
+#include "proto/payload.h"
+
+enum {
+	PEER_IOV_MAX = 128,    /* pieces in one writev() */
+	PEER_GIDS_MAX = 65536, /* NGROUPS_MAX of the kernel */
+};
+
+/* An answer on its way out. */
+struct answer {
+	STAILQ_ENTRY(answer) link;
+	struct payload *payload;
+	size_t head_len;
+	size_t sent; /* bytes of head and payload that are gone */
+	char head[];
+};
+
+struct peer {
+	struct event event;
+	const struct peer_ops *ops;
+	void *context;
+	struct frame frame;
+	STAILQ_HEAD(, answer) output;
+	size_t output_len;     /* bytes in output */
+	int64_t line_began_ms; /* when an incomplete line began, 0: there is none */
+	int64_t stalled_ms;    /* when output last moved, 0: there is none */
+	int fd;
+	unsigned pending;
+	short armed;      /* what the event is waiting for */
+	bool in_turn;     /* lines are being handled: answers are collected, and sent at the end */
+	bool input_ended; /* nothing is read any more: the other side is done, or sent what cannot
+			     be followed */
+	bool lines_left;  /* there are complete lines in the frame */
+	bool dead;        /* to be freed in the next turn */
+};
+
+static void peer_turn(evutil_socket_t fd, short what, void *context);
+
+/* ---- who */
+
+int peer_credentials_get(int fd, struct peer_credentials *ret_credentials)
+{
+	struct ucred ucred;
+	socklen_t len = sizeof(ucred);
+	gid_t probe[32];
+	socklen_t gids_len = sizeof(probe);
+	gid_t *gids;
+	int r;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &len) < 0) {
+		return -errno;
+	}
+	r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, probe, &gids_len);
+	if (r < 0 && errno != ERANGE) {
+		return -errno;
+	}
+	gids = malloc(sizeof(gid_t) + gids_len);
+	if (!gids) {
+		return -ENOMEM;
+	}
+	gids[0] = ucred.gid;
+	if (r == 0) {
+		memcpy(gids + 1, probe, gids_len);
+	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &gids_len) < 0) {
+		free(gids);
+		return -errno;
+	}
+	*ret_credentials = (struct peer_credentials){
+		.pid = ucred.pid,
+		.uid = ucred.uid,
+		.gids = gids,
+		.n_gids = 1 + gids_len / sizeof(gid_t),
+	};
+	return 0;
+}
+
+void peer_credentials_done(struct peer_credentials *credentials)
+{
+	free(credentials->gids);
+	*credentials = (struct peer_credentials){0};
+}
+
+/* ---- arming: the one place that says what a peer waits for */
+
+static struct timeval to_timeval(int64_t ms)
+{
+	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+static bool may_read(const struct peer *peer)
+{
+	return !peer->input_ended && peer->pending < PEER_PENDING_MAX &&
+	       peer->output_len < PEER_OUTPUT_MAX;
+}
+
+/* How long the peer may go on without anything happening; -1: for ever. */
+static int64_t patience(const struct peer *peer)
+{
+	int64_t now_ms, until_ms = INT64_MAX;
+
+	if (peer->lines_left && may_read(peer)) {
+		return 0;
+	}
+	if (peer->line_began_ms != 0 && may_read(peer)) {
+		until_ms = peer->line_began_ms + PEER_REQUEST_TIMEOUT_MS;
+	}
+	if (peer->stalled_ms != 0 && peer->stalled_ms + PEER_UNREAD_TIMEOUT_MS < until_ms) {
+		until_ms = peer->stalled_ms + PEER_UNREAD_TIMEOUT_MS;
+	}
+	if (until_ms == INT64_MAX) {
+		return -1;
+	}
+	now_ms = clock_now();
+	return until_ms > now_ms ? until_ms - now_ms : 0;
+}
+
+/* A line has been incomplete since it began, or since we went on reading. */
+static void watch_line(struct peer *peer)
+{
+	if (frame_pending(&peer->frame) == 0 || peer->lines_left || !may_read(peer)) {
+		peer->line_began_ms = 0;
+	} else if (peer->line_began_ms == 0) {
+		peer->line_began_ms = clock_now();
+	}
+}
+
+static void arm(struct peer *peer)
+{
+	short wanted = 0;
+	int64_t wait_ms;
+	struct timeval timeout;
+
+	watch_line(peer);
+	wait_ms = patience(peer);
+	if (may_read(peer) && !peer->lines_left) {
+		wanted |= EV_READ;
+	}
+	if (!STAILQ_EMPTY(&peer->output)) {
+		wanted |= EV_WRITE;
+	}
+	if (wait_ms < 0 && wanted == EV_READ && peer->armed == EV_READ) {
+		return; /* as it nearly always is */
+	}
+	event_del(&peer->event);
+	peer->armed = 0;
+	if (wanted == 0 && wait_ms < 0) {
+		return; /* only an answer can move it now */
+	}
+	event_assign(&peer->event, event_get_base(&peer->event), wanted != 0 ? peer->fd : -1,
+		wait_ms < 0 ? wanted | EV_PERSIST : wanted, peer_turn, peer);
+	timeout = to_timeval(wait_ms);
+	if (event_add(&peer->event, wait_ms < 0 ? NULL : &timeout) < 0) {
+		peer_close(peer);
+	} else if (wait_ms < 0) {
+		peer->armed = wanted; /* with a timeout it fires once, and is armed anew then */
+	}
+}
+
+/* ---- output */
+
+static void answer_free(struct answer *answer)
+{
+	payload_unref(answer->payload);
+	free(answer);
+}
+
+static int gather(const struct peer *peer, struct iovec iov[PEER_IOV_MAX])
+{
+	const struct answer *answer;
+	int n = 0;
+
+	STAILQ_FOREACH (answer, &peer->output, link) {
+		size_t skip = answer->sent;
+
+		if (n + 2 > PEER_IOV_MAX) {
+			break;
+		}
+		if (skip < answer->head_len) {
+			iov[n].iov_base = (char *)answer->head + skip;
+			iov[n++].iov_len = answer->head_len - skip;
+			skip = 0;
+		} else {
+			skip -= answer->head_len;
+		}
+		iov[n].iov_base = answer->payload->bytes + skip;
+		iov[n++].iov_len = answer->payload->len - skip;
+	}
+	return n;
+}
+
+static void output_sent(struct peer *peer, size_t n)
+{
+	struct answer *answer;
+
+	peer->output_len -= n;
+	while ((answer = STAILQ_FIRST(&peer->output))) {
+		size_t left = answer->head_len + answer->payload->len - answer->sent;
+
+		if (n < left) {
+			answer->sent += n;
+			return;
+		}
+		n -= left;
+		STAILQ_REMOVE_HEAD(&peer->output, link);
+		answer_free(answer);
+	}
+}
+
+void peer_flush(struct peer *peer)
+{
+	while (!peer->dead && !STAILQ_EMPTY(&peer->output)) {
+		struct iovec iov[PEER_IOV_MAX];
+		struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)gather(peer, iov)};
+		ssize_t n = sendmsg(peer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
+			if (peer->stalled_ms == 0) {
+				peer->stalled_ms = clock_now();
+			}
+			return;
+		}
+		if (n < 0) {
+			peer_close(peer);
+			return;
+		}
+		output_sent(peer, (size_t)n);
+		peer->stalled_ms = 0;
+	}
+}
+
+void peer_send(struct peer *peer, const char *head, size_t head_len, struct payload *payload)
+{
+	struct answer *answer;
+
+	if (peer->dead) {
+		return;
+	}
+	answer = malloc(sizeof(*answer) + head_len);
+	if (!answer) {
+		peer_close(peer); /* so that it does not wait for what will not come */
+		return;
+	}
+	answer->payload = payload_ref(payload);
+	answer->head_len = head_len;
+	answer->sent = 0;
+	memcpy(answer->head, head, head_len);
+	STAILQ_INSERT_TAIL(&peer->output, answer, link);
+	peer->output_len += head_len + payload->len;
+}
+
+/* ---- turns */
+
+/* Nothing comes any more and nothing is owed. */
+static bool is_finished(const struct peer *peer)
+{
+	return peer->input_ended && !peer->lines_left && peer->pending == 0 &&
+	       STAILQ_EMPTY(&peer->output);
+}
+
+/* What was changed has its effects: answers go out, and the event waits for what comes next. */
+static void settle(struct peer *peer)
+{
+	peer_flush(peer);
+	if (!peer->dead && is_finished(peer)) {
+		peer_close(peer);
+	}
+	if (!peer->dead) {
+		arm(peer);
+	}
+}
+
+void peer_pending(struct peer *peer, int change)
+{
+	peer->pending += (unsigned)change;
+	if (change < 0 && !peer->dead && !peer->in_turn) {
+		settle(peer);
+	}
+}
+
+static void stop_reading(struct peer *peer)
+{
+	peer->input_ended = true;
+	peer->lines_left = false;
+	frame_done(&peer->frame);
+}
+
+/* Handles the lines there are, as far as the limits allow. */
+static void handle_lines(struct peer *peer)
+{
+	char *line;
+	size_t len;
+
+	peer->lines_left = false;
+	for (int i = 0; !peer->dead; i++) {
+		if (i == PEER_LINES_A_TURN || peer->pending >= PEER_PENDING_MAX ||
+			peer->output_len >= PEER_OUTPUT_MAX) {
+			peer->lines_left =
+				true; /* or there is none, which the next turn finds out */
+			return;
+		}
+		switch (frame_next(&peer->frame, &line, &len)) {
+		case FRAME_LINE:
+			peer->line_began_ms = 0;
+			if (!peer->ops->line(peer->context, line, len)) {
+				stop_reading(peer);
+				return;
+			}
+			break;
+		case FRAME_PARTIAL:
+			return;
+		case FRAME_TOO_LONG:
+			peer->ops->too_long(peer->context);
+			stop_reading(peer);
+			return;
+		}
+	}
+}
+
+/* Keeps what is left of the bytes read. */
+static void keep_rest(struct peer *peer)
+{
+	if (frame_keep(&peer->frame) < 0) {
+		peer_close(peer);
+		return;
+	}
+	if (frame_pending(&peer->frame) == 0) {
+		peer->lines_left = false;
+	}
+}
+
+/* The other side has ended its half. If it is gone altogether, nobody is there to answer. */
+static void input_end(struct peer *peer)
+{
+	struct pollfd pollfd = {.fd = peer->fd};
+
+	if (poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR))) {
+		peer_close(peer);
+		return;
+	}
+	stop_reading(peer);
+}
+
+static void read_lines(struct peer *peer)
+{
+	static char bytes[PEER_READ_SIZE]; /* one loop, one turn at a time */
+	ssize_t n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return;
+	}
+	if (n < 0) {
+		peer_close(peer);
+		return;
+	}
+	if (n == 0) {
+		input_end(peer);
+		return;
+	}
+	if (frame_feed(&peer->frame, bytes, (size_t)n) < 0) {
+		peer_close(peer);
+		return;
+	}
+	handle_lines(peer);
+	keep_rest(peer);
+	explicit_bzero(bytes, (size_t)n); /* a request may hold a token */
+}
+
+static bool is_out_of_time(const struct peer *peer)
+{
+	return (peer->line_began_ms != 0 || peer->stalled_ms != 0) && patience(peer) == 0 &&
+	       !(peer->lines_left && may_read(peer));
+}
+
+static void peer_turn(evutil_socket_t fd, short what, void *context)
+{
+	struct peer *peer = context;
+
+	if (peer->dead) {
+		peer->ops->closed(peer->context);
+		peer_free(peer);
+		return;
+	}
+	peer->in_turn = true;
+	if (what & EV_WRITE) {
+		peer_flush(peer);
+	}
+	if (peer->dead) {
+		return;
+	}
+	if (peer->lines_left && may_read(peer)) {
+		handle_lines(peer);
+		keep_rest(peer);
+	} else if (what & EV_READ) {
+		read_lines(peer);
+	} else if ((what & EV_TIMEOUT) && is_out_of_time(peer)) {
+		peer_close(peer);
+	}
+	peer->in_turn = false;
+	if (!peer->dead) {
+		settle(peer);
+	}
+}
+
+/* ---- life */
+
+struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *ops, void *context)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer) {
+		close(fd);
+		return NULL;
+	}
+	peer->fd = fd;
+	peer->ops = ops;
+	peer->context = context;
+	frame_init(&peer->frame);
+	STAILQ_INIT(&peer->output);
+	event_assign(&peer->event, base, fd, EV_READ | EV_PERSIST, peer_turn, peer);
+	if (event_add(&peer->event, NULL) < 0) {
+		peer_free(peer);
+		return NULL;
+	}
+	peer->armed = EV_READ;
+	return peer;
+}
+
+void peer_close(struct peer *peer)
+{
+	struct timeval now = {0};
+
+	if (peer->dead) {
+		return;
+	}
+	peer->dead = true;
+	event_del(&peer->event);
+	event_assign(&peer->event, event_get_base(&peer->event), -1, 0, peer_turn, peer);
+	event_add(&peer->event, &now);
+}
+
+void peer_free(struct peer *peer)
+{
+	struct answer *answer;
+
+	if (!peer) {
+		return;
+	}
+	event_del(&peer->event);
+	while ((answer = STAILQ_FIRST(&peer->output))) {
+		STAILQ_REMOVE_HEAD(&peer->output, link);
+		answer_free(answer);
+	}
+	frame_done(&peer->frame);
+	close(peer->fd);
+	free(peer);
+}

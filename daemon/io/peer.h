@@ -1,0 +1,69 @@
+/*
+ * One connection: who is at the other end, the bytes it sends as lines, and the answers on their
+ * way to it, with the limits that keep a bad peer from costing others anything. It does not know
+ * what the lines say.
+ *
+ * An idle peer holds no buffer. Its memory is given back in a later turn of the loop than the one
+ * that closed it, so any of the functions may be called from a callback.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct event_base;
+struct payload;
+struct peer;
+
+enum {
+	PEER_READ_SIZE = 64 * 1024,   /* bytes read in one turn of the loop */
+	PEER_LINES_A_TURN = 64,       /* lines handled before others have their turn */
+	PEER_PENDING_MAX = 64,        /* requests not answered yet, above which nothing is read */
+	PEER_OUTPUT_MAX = 128 * 1024, /* bytes of answers not read yet, likewise */
+	PEER_REQUEST_TIMEOUT_MS = 10 * 1000, /* for a line to be complete */
+	PEER_UNREAD_TIMEOUT_MS = 30 * 1000,  /* for answers to be read */
+};
+
+struct peer_ops {
+	/* A line (line[len] is NUL, the text may be written to). False: answers that are out are
+	 * still sent, then it is closed. */
+	bool (*line)(void *context, char *line, size_t len);
+	/* A line longer than frame.h allows; handled like a false from line(). */
+	void (*too_long)(void *context);
+	/* The peer is gone, for whatever reason; it must not be used any more. */
+	void (*closed)(void *context);
+};
+
+/* Who is at the other end, as the kernel had it when the connection was made (unix(7), SO_PEERCRED
+ * and SO_PEERGROUPS). */
+struct peer_credentials {
+	pid_t pid;
+	uid_t uid;
+	gid_t *gids; /* owned; the primary one and the supplementary ones */
+	size_t n_gids;
+};
+
+/* Returns 0, or a negative errno. */
+int peer_credentials_get(int fd, struct peer_credentials *ret_credentials);
+void peer_credentials_done(struct peer_credentials *credentials);
+
+/* Takes fd over in any case. NULL when there is no memory. */
+struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *ops, void *context);
+
+/* Closes it; closed() is called in a later turn of the loop. */
+void peer_close(struct peer *peer);
+
+/* Closes and frees it at once, without calling closed(): at the end of the program. */
+void peer_free(struct peer *peer);
+
+/* Puts out an answer: head, which is copied, then payload, which is shared. It leaves when line()
+ * returns, or with peer_pending(-1). */
+void peer_send(struct peer *peer, const char *head, size_t head_len, struct payload *payload);
+
+/* A request of it will be answered later (1), or was (-1). */
+void peer_pending(struct peer *peer, int change);
+
+/* Sends what is out as far as it goes without waiting, for the end of the program. */
+void peer_flush(struct peer *peer);
