@@ -1,0 +1,121 @@
+#include "view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/broker.h"
+#include "core/secret.h"
+#include "core/settings.h"
+#include "core/token.h"
+#include "outcome.h"
+#include "proto/message.h"
+
+static void free_rendered(void *rendered)
+{
+	payload_unref(rendered);
+}
+
+struct payload *view_token(struct token *token, int64_t wall_offset_ms)
+{
+	static const char before[] = "{\"expiration\":\"", between[] = "\",\"jwtToken\":";
+	size_t len = secret_len(token->value);
+	char expiration[MESSAGE_TIME_SIZE];
+	char *text, *end;
+
+	if (token->rendered) {
+		return token->rendered;
+	}
+	text = malloc(sizeof(before) + sizeof(expiration) + sizeof(between) + JSON_QUOTED_MAX(len));
+	if (!text) {
+		return NULL;
+	}
+	message_time(expiration, token_expires(token) + wall_offset_ms);
+	end = stpcpy(stpcpy(stpcpy(text, before), expiration), between);
+	end += json_quote(end, secret_reveal(token->value), len);
+	*end++ = '}';
+	token->rendered = message_data_text(text, (size_t)(end - text));
+	token->free_rendered = free_rendered;
+	explicit_bzero(text, (size_t)(end - text));
+	free(text);
+	return token->rendered;
+}
+
+cJSON *view_time(int64_t at_ms, int64_t wall_offset_ms)
+{
+	char text[MESSAGE_TIME_SIZE];
+
+	if (at_ms == INT64_MIN || at_ms == INT64_MAX) {
+		return cJSON_CreateNull();
+	}
+	message_time(text, at_ms + wall_offset_ms);
+	return cJSON_CreateString(text);
+}
+
+static cJSON *string_or_null(const char *text)
+{
+	return text ? cJSON_CreateString(text) : cJSON_CreateNull();
+}
+
+static cJSON *number_or_null(int number)
+{
+	return number != 0 ? cJSON_CreateNumber(number) : cJSON_CreateNull();
+}
+
+static cJSON *view_answer(const struct profile_answer *answer, int64_t wall_offset_ms)
+{
+	cJSON *object;
+
+	if (answer->status == 0) {
+		return cJSON_CreateNull();
+	}
+	object = cJSON_CreateObject();
+	cJSON_AddNumberToObject(object, "status", answer->status);
+	cJSON_AddItemToObject(object, "correlationId", string_or_null(answer->correlation_id));
+	cJSON_AddItemToObject(object, "at", view_time(answer->at_ms, wall_offset_ms));
+	cJSON_AddNumberToObject(object, "durationMs", (double)answer->duration_ms);
+	return object;
+}
+
+static cJSON *view_error(const struct profile_error *error, int64_t wall_offset_ms)
+{
+	cJSON *object;
+
+	if (error->verdict == GRANT_NONE) {
+		return cJSON_CreateNull();
+	}
+	object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "code", error_name(outcome_of_verdict(error->verdict)));
+	cJSON_AddItemToObject(object, "message", string_or_null(error->message));
+	cJSON_AddItemToObject(object, "upstreamError", string_or_null(error->upstream_error));
+	cJSON_AddItemToObject(object, "upstreamStatus", number_or_null(error->upstream_status));
+	cJSON_AddItemToObject(object, "correlationId", string_or_null(error->correlation_id));
+	cJSON_AddItemToObject(object, "at", view_time(error->at_ms, wall_offset_ms));
+	return object;
+}
+
+cJSON *view_profile(
+	const struct broker *broker, const struct profile *profile, int64_t wall_offset_ms)
+{
+	const struct settings *settings = profile->settings;
+	const struct token *token = profile->token;
+	cJSON *object = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(object, "profile", settings->name);
+	cJSON_AddStringToObject(object, "grant", settings->grant->name);
+	cJSON_AddStringToObject(object, "state", profile_state_name(profile_state(profile)));
+	cJSON_AddItemToObject(object, "expiration",
+		view_time(token ? token_expires(token) : INT64_MAX, wall_offset_ms));
+	cJSON_AddItemToObject(
+		object, "issuedAt", view_time(token ? token->sent_ms : INT64_MAX, wall_offset_ms));
+	cJSON_AddItemToObject(object, "refreshAt", view_time(profile->due_ms, wall_offset_ms));
+	cJSON_AddNumberToObject(object, "generation", (double)profile->generation);
+	cJSON_AddNumberToObject(object, "waiters", (double)broker_waiting(broker, profile));
+	cJSON_AddNumberToObject(object, "consecutiveFailures", profile->failures);
+	cJSON_AddItemToObject(object, "apiUrl", string_or_null(settings->api_url));
+	cJSON_AddItemToObject(object, "loginUrl", string_or_null(settings->login_url));
+	cJSON_AddItemToObject(
+		object, "lastAnswer", view_answer(&profile->last_answer, wall_offset_ms));
+	cJSON_AddItemToObject(
+		object, "lastError", view_error(&profile->last_error, wall_offset_ms));
+	return object;
+}
