@@ -1,0 +1,33 @@
+/*
+ * What each subcommand asks the daemon and does with the answer. It does not know how the arguments
+ * were written.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "client/connection.h"
+
+struct arguments {
+	const char *profile;
+	const char *reject;   /* a file's name, or "-" for stdin; NULL without one */
+	int64_t min_validity; /* seconds; -1 without one */
+	bool json;
+	bool header;
+	bool api_url;
+	char *const *command;     /* ends with NULL */
+	struct rlimit core_limit; /* as gctoken found it; what it runs gets it back */
+};
+
+/* Returns an enum exit_status; where it is not EXIT_STATUS_DONE, people were told why. */
+typedef int command(const struct arguments *arguments, struct connection *connection);
+
+command command_get;
+command command_info;
+command command_status;
+command command_services;
+command command_exec;
+command command_refresh;
+command command_reload;
