@@ -1,0 +1,127 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "proto/message.h"
+
+/* The head of a request and a tail make one line of JSON that is a reply; it is the caller's. */
+static struct reply join(const struct request *request, struct payload *tail)
+{
+	size_t len = request->head_len + tail->len;
+	char *line = malloc(len + 1);
+	struct reply reply;
+
+	assert(request->head_len <= sizeof(request->head));
+	memcpy(line, request->head, request->head_len);
+	memcpy(line + request->head_len, tail->bytes, tail->len + 1);
+	assert(memchr(line, '\n', len) == line + len - 1);
+	assert(reply_parse(&reply, line, len));
+	free(line);
+	payload_unref(tail);
+	return reply;
+}
+
+/* The reply carries the reference of the request, or none. */
+static void check_reference(const struct request *request, const struct reply *reply)
+{
+	const cJSON *sent = cJSON_GetObjectItemCaseSensitive(request->tree, "referenceId");
+	const cJSON *back = cJSON_GetObjectItemCaseSensitive(reply->tree, "referenceId");
+
+	if (back) {
+		assert(cJSON_Compare(sent, back, true));
+	} else {
+		assert(request->head_len == strlen(MESSAGE_HEAD_NONE));
+	}
+}
+
+static void check_taken(const struct request *request)
+{
+	struct reply reply;
+
+	assert(request->name[0] != '\0');
+	assert(strlen(request->name) <= MESSAGE_NAME_MAX);
+	assert(!request->parameters || cJSON_IsObject(request->parameters));
+	reply = join(request, message_data_text("{}", 2));
+	assert(cJSON_IsObject(reply.data) && !reply.text);
+	check_reference(request, &reply);
+	assert(cJSON_HasObjectItem(reply.tree, "referenceId") ==
+		(cJSON_GetObjectItemCaseSensitive(request->tree, "referenceId") != NULL));
+	reply_done(&reply);
+}
+
+static void check_refused(const struct request *request, const char *why)
+{
+	struct reply reply = join(request, message_error(ERROR_INVALID_REQUEST, why, 0));
+
+	assert(!reply.data);
+	assert(reply.code == ERROR_INVALID_REQUEST && !reply.retryable && reply.retry_after == 0);
+	assert(why[0] != '\0' && strcmp(reply.text, why) == 0);
+	check_reference(request, &reply);
+	reply_done(&reply);
+}
+
+static void check_request(const char *line, size_t len)
+{
+	struct request request;
+	char why[MESSAGE_WHY_MAX];
+	bool fatal;
+
+	if (request_parse(&request, line, len, why, &fatal)) {
+		assert(!fatal);
+		check_taken(&request);
+	} else {
+		assert(fatal == !json_is_utf8(line, len));
+		check_refused(&request, why);
+	}
+	request_done(&request);
+}
+
+static void check_reply(const char *line, size_t len)
+{
+	struct reply reply;
+
+	if (reply_parse(&reply, line, len)) {
+		assert((reply.data != NULL) == (reply.text == NULL));
+		assert(reply.code < ERROR_CODES && reply.retry_after >= 0);
+	}
+	reply_done(&reply);
+}
+
+/* Any text may be that of an error. */
+static void check_error(const char *text)
+{
+	struct payload *tail = message_error(ERROR_UPSTREAM_REJECTED, text, 1);
+	struct request request = {.head = MESSAGE_HEAD_NONE, .head_len = strlen(MESSAGE_HEAD_NONE)};
+	struct reply reply = join(&request, tail);
+
+	assert(reply.code == ERROR_UPSTREAM_REJECTED && reply.retry_after == 1);
+	reply_done(&reply);
+}
+
+static void check_time(const char *text)
+{
+	char again[MESSAGE_TIME_SIZE];
+	int64_t unix_ms;
+
+	if (message_parse_time(text, &unix_ms)) {
+		message_time(again, unix_ms);
+		assert(strcmp(again, text) == 0);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *line = malloc(size + 1);
+
+	if (size > 0) {
+		memcpy(line, data, size);
+	}
+	line[size] = '\0';
+	check_request(line, size);
+	check_reply(line, size);
+	check_error(line);
+	check_time(line);
+	free(line);
+	return 0;
+}

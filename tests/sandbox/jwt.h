@@ -1,0 +1,24 @@
+/*
+ * Signed JWTs (RFC 7519) with RS256 and ES256, and the JWKS (RFC 7517) that verifies them.
+ * Knows nothing of what the claims mean.
+ */
+#ifndef SANDBOX_JWT_H
+#define SANDBOX_JWT_H
+
+#include <cjson/cJSON.h>
+
+struct jwt_keys;
+
+enum jwt_alg { JWT_RS256, JWT_ES256 };
+
+/* Keys are made when first needed, since an RSA key takes a while. jwt_keys_free takes NULL. */
+struct jwt_keys *jwt_keys_new(void);
+void jwt_keys_free(struct jwt_keys *keys);
+
+/* The compact form of CLAIMS; the caller frees it. */
+char *jwt_sign(struct jwt_keys *keys, enum jwt_alg alg, const cJSON *claims);
+
+/* The public keys of all algorithms; the caller deletes it. */
+cJSON *jwt_jwks(struct jwt_keys *keys);
+
+#endif

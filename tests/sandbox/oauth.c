@@ -1,0 +1,180 @@
+#include "oauth.h"
+
+#include "answer.h"
+#include "client.h"
+#include "codec.h"
+#include "fault.h"
+#include "json.h"
+#include "mem.h"
+#include "server.h"
+#include "state.h"
+#include "stats.h"
+#include "token.h"
+
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define OAUTH_BODY_MAX  65536
+#define OAUTH_FORM_TYPE "application/x-www-form-urlencoded"
+
+struct token_request {
+	struct state *state;
+	const cJSON *fields;
+	struct client *client; /* authenticated */
+	const char *issuer;
+	const cJSON *rule;
+	struct stats_ticket *ticket;
+};
+
+static cJSON *issue(const struct token_request *request)
+{
+	stats_issued(request->state->stats, request->ticket);
+	return token_issue(request->state->tokens, &(struct token_order){
+							   .client = request->client,
+							   .issuer = request->issuer,
+							   .now = fault_clock(request->rule),
+							   .rule = request->rule,
+						   });
+}
+
+static struct answer *issue_answer(const struct token_request *request)
+{
+	struct answer *answer = answer_new(200);
+	cJSON *json = issue(request);
+	answer_set_json(answer, json);
+	answer_set_header(answer, "Cache-Control", "no-store");
+	cJSON_Delete(json);
+	return answer;
+}
+
+/* The grants: a name and what answers an authenticated client that asks for it. */
+static const struct grant {
+	const char *type;
+	struct answer *(*answer)(const struct token_request *request);
+} grants[] = {
+	{"client_credentials", issue_answer},
+};
+
+static struct answer *grant_answer(const struct token_request *request)
+{
+	const char *type = json_string(request->fields, "grant_type");
+	if (!type) {
+		return answer_error(400, "invalid_request", "grant_type is missing");
+	}
+	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+		if (strcmp(grants[i].type, type) == 0) {
+			return grants[i].answer(request);
+		}
+	}
+	return answer_error(400, "unsupported_grant_type", "this server has no such grant");
+}
+
+/* The answer of a server without faults; WRONG says what is wrong with the form, or NULL. */
+static struct answer *honest_answer(
+	const struct token_request *request, const struct client_auth *auth, const char *wrong)
+{
+	if (wrong) {
+		return answer_error(400, "invalid_request", wrong);
+	}
+	if (auth->method == CLIENT_AUTH_BOTH) {
+		return answer_error(400, "invalid_request", "more than one client authentication");
+	}
+	if (!auth->secret_ok) {
+		/* Genesys Cloud: 400, where RFC 6749 section 5.2 has 401. */
+		return answer_error(400, "invalid_client", "client not found or wrong secret");
+	}
+	return grant_answer(request);
+}
+
+/* The answer of a rule that says all of it. */
+static struct answer *replaced_answer(const struct token_request *request)
+{
+	cJSON *json = fault_wants_token(request->rule) && request->client ? issue(request) : NULL;
+	struct answer *answer = fault_answer(request->rule, json_string(json, "access_token"));
+	cJSON_Delete(json);
+	return answer;
+}
+
+static void add_header(
+	cJSON *record, const char *name, const struct server_request *request, const char *header)
+{
+	const char *value = evhttp_find_header(request->headers, header);
+	cJSON_AddItemToObject(record, name, value ? cJSON_CreateString(value) : cJSON_CreateNull());
+}
+
+/* What /_sandbox/requests tells of the request: all of it but secrets that prove who the client is.
+ */
+static cJSON *record_of(
+	const struct server_request *request, const struct client_auth *auth, const cJSON *fields)
+{
+	cJSON *record = cJSON_CreateObject();
+	cJSON *shown = fields ? cJSON_Duplicate(fields, 1) : cJSON_CreateNull();
+	if (json_get(shown, "client_secret")) {
+		cJSON_DeleteItemFromObjectCaseSensitive(shown, "client_secret");
+		cJSON_AddBoolToObject(shown, "secret_ok", auth->secret_ok);
+	}
+	cJSON_AddItemToObject(
+		record, "client_id", auth->id ? cJSON_CreateString(auth->id) : cJSON_CreateNull());
+	cJSON_AddStringToObject(record, "path", request->path);
+	cJSON_AddStringToObject(record, "auth", client_method_name(auth->method));
+	cJSON_AddBoolToObject(record, "secret_ok", auth->secret_ok);
+	cJSON_AddItemToObject(record, "fields", shown);
+	cJSON_AddBoolToObject(record, "tls", request->kind == SERVER_TLS);
+	cJSON_AddNumberToObject(record, "connection", (double)request->connection);
+	cJSON_AddBoolToObject(record, "reused", request->earlier > 0);
+	add_header(record, "host", request, "Host");
+	add_header(record, "user_agent", request, "User-Agent");
+	add_header(record, "accept", request, "Accept");
+	return record;
+}
+
+/* The decoded form; NULL with *WRONG set if there is none. */
+static cJSON *form_of(const struct server_request *request, const char **wrong)
+{
+	const char *type = evhttp_find_header(request->headers, "Content-Type");
+	size_t type_len = strlen(OAUTH_FORM_TYPE);
+	if (!type || strncasecmp(type, OAUTH_FORM_TYPE, type_len) != 0 ||
+		!strchr("; ", type[type_len])) {
+		*wrong = "the content type has to be " OAUTH_FORM_TYPE;
+		return NULL;
+	}
+	if (request->body_len > OAUTH_BODY_MAX) {
+		*wrong = "the form is too long";
+		return NULL;
+	}
+	return codec_form_parse(request->body, request->body_len, wrong);
+}
+
+struct answer *oauth_token(struct state *state, const struct server_request *request,
+	const char *issuer, struct stats_ticket **ret_ticket)
+{
+	const char *wrong = NULL;
+	struct client_auth auth;
+	cJSON *fields = form_of(request, &wrong);
+	client_authenticate(state->clients, evhttp_find_header(request->headers, "Authorization"),
+		fields, &auth);
+	cJSON *record = record_of(request, &auth, fields);
+	char *correlation_id = codec_uuid();
+	cJSON_AddStringToObject(record, "correlation_id", correlation_id);
+	*ret_ticket = stats_begin(state->stats, record, request->earlier == 0);
+
+	struct token_request token_request = {
+		.state = state,
+		.fields = fields,
+		.client = auth.secret_ok ? auth.client : NULL,
+		.issuer = issuer,
+		.rule = fault_take(state->faults, true, request->path, auth.id),
+		.ticket = *ret_ticket,
+	};
+	struct answer *answer = fault_replaces(token_request.rule)
+					? replaced_answer(&token_request)
+					: honest_answer(&token_request, &auth, wrong);
+	answer_set_header(answer, "inin-correlation-id", correlation_id);
+	fault_apply(token_request.rule, answer);
+	free(correlation_id);
+	client_auth_done(&auth);
+	cJSON_Delete(fields);
+	return answer;
+}

@@ -1,0 +1,20 @@
+/*
+ * The token endpoint (RFC 6749 section 3.2): checks form and client, grants, misbehaves as the
+ * rules order. Knows nothing of sockets; grants are rows of one table.
+ */
+#ifndef SANDBOX_OAUTH_H
+#define SANDBOX_OAUTH_H
+
+struct answer;
+struct server_request;
+struct state;
+struct stats_ticket;
+
+/*
+ * Answers a POST to the token endpoint. ISSUER is for JWTs. *RET_TICKET goes to stats_end once the
+ * answer is delivered or lost. The caller owns the answer.
+ */
+struct answer *oauth_token(struct state *state, const struct server_request *request,
+	const char *issuer, struct stats_ticket **ret_ticket);
+
+#endif

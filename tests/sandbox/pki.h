@@ -1,0 +1,21 @@
+/*
+ * The TLS side: a CA and a server certificate for localhost, 127.0.0.1 and ::1, and the context
+ * that serves them. Knows nothing of connections.
+ */
+#ifndef SANDBOX_PKI_H
+#define SANDBOX_PKI_H
+
+#include <openssl/types.h>
+#include <stddef.h>
+
+/*
+ * Makes DIR (0700) if it is missing, and in it ca.pem, ca.key, server.pem, server.key (keys 0600)
+ * unless ca.pem, server.pem and server.key are there from an earlier start. 0, or -1 with a message
+ * in ERROR.
+ */
+int pki_make(const char *dir, char *error, size_t error_size);
+
+/* A server context with these PEM files. NULL with a message in ERROR. The caller frees it. */
+SSL_CTX *pki_context(const char *cert, const char *key, char *error, size_t error_size);
+
+#endif

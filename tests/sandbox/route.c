@@ -1,0 +1,233 @@
+#include "route.h"
+
+#include "answer.h"
+#include "client.h"
+#include "codec.h"
+#include "control.h"
+#include "fault.h"
+#include "json.h"
+#include "jwt.h"
+#include "mem.h"
+#include "oauth.h"
+#include "server.h"
+#include "state.h"
+#include "stats.h"
+#include "token.h"
+
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define TOKEN_PATH    "/oauth/token"
+#define BEARER_PREFIX "Bearer "
+
+/* The URL in front of SUFFIX, by which a path prefix of a gateway is kept; the caller frees it. */
+static char *base_url(
+	const struct state *state, const struct server_request *request, const char *suffix)
+{
+	const char *origin = request->kind == SERVER_TLS ? state->https_url : state->http_url;
+	size_t prefix_len = strlen(request->path) - strlen(suffix);
+	return mem_printf("%s%.*s", origin, (int)prefix_len, request->path);
+}
+
+static struct answer *json_answer(int status, cJSON *json)
+{
+	struct answer *answer = answer_new(status);
+	answer_set_json(answer, json);
+	cJSON_Delete(json);
+	return answer;
+}
+
+static struct answer *jwks(
+	struct state *state, const struct server_request *request, const char *suffix)
+{
+	return json_answer(200, jwt_jwks(state->keys));
+}
+
+static void add_strings(cJSON *json, const char *name, const char *const *values, int count)
+{
+	cJSON_AddItemToObject(json, name, cJSON_CreateStringArray(values, count));
+}
+
+static struct answer *discovery(
+	struct state *state, const struct server_request *request, const char *suffix)
+{
+	static const char *const methods[] = {"client_secret_basic", "client_secret_post"};
+	static const char *const algs[] = {"RS256", "ES256"};
+	static const char *const subjects[] = {"public"};
+	char *base = base_url(state, request, suffix);
+	char *token = mem_printf("%s" TOKEN_PATH, base);
+	char *keys = mem_printf("%s/jwks", base);
+	cJSON *json = cJSON_CreateObject();
+	cJSON *types = cJSON_AddArrayToObject(json, "response_types_supported");
+	cJSON_AddStringToObject(json, "issuer", base);
+	cJSON_AddStringToObject(json, "token_endpoint", token);
+	cJSON_AddStringToObject(json, "jwks_uri", keys);
+	cJSON_AddItemToArray(types, cJSON_CreateString("code"));
+	add_strings(json, "subject_types_supported", subjects, 1);
+	add_strings(json, "token_endpoint_auth_methods_supported", methods, 2);
+	add_strings(json, "id_token_signing_alg_values_supported", algs, 2);
+	free(base);
+	free(token);
+	free(keys);
+	return json_answer(200, json);
+}
+
+/* The smallest API: a token works here or it does not. DELETE revokes it, as Genesys Cloud does. */
+static struct answer *tokens_me(
+	struct state *state, const struct server_request *request, const char *suffix)
+{
+	const char *authorization = evhttp_find_header(request->headers, "Authorization");
+	size_t prefix_len = strlen(BEARER_PREFIX);
+	const struct client *client = NULL;
+	int64_t left_s = 0;
+	if (!authorization || strncasecmp(authorization, BEARER_PREFIX, prefix_len) != 0 ||
+		!token_check(state->tokens, authorization + prefix_len, &client, &left_s)) {
+		cJSON *json = cJSON_CreateObject();
+		cJSON_AddNumberToObject(json, "status", 401);
+		cJSON_AddStringToObject(json, "code",
+			authorization ? "bad.credentials" : "authentication.required");
+		cJSON_AddStringToObject(json, "message", "no valid access token was given");
+		struct answer *answer = json_answer(401, json);
+		answer_set_header(answer, "WWW-Authenticate", "Bearer");
+		return answer;
+	}
+	cJSON *json = cJSON_CreateObject();
+	cJSON *oauth_client = cJSON_AddObjectToObject(json, "OAuthClient");
+	cJSON_AddStringToObject(oauth_client, "id", client->id);
+	cJSON_AddNumberToObject(json, "expires_in", (double)left_s);
+	if (strcmp(request->method, "DELETE") == 0) {
+		token_revoke(state->tokens, authorization + prefix_len);
+	}
+	return json_answer(200, json);
+}
+
+/* The paths beside the token endpoint, each under any prefix. */
+static const struct resource {
+	const char *suffix;
+	struct answer *(*answer)(
+		struct state *state, const struct server_request *request, const char *suffix);
+} resources[] = {
+	{"/jwks", jwks},
+	{"/.well-known/openid-configuration", discovery},
+	{"/api/v2/tokens/me", tokens_me},
+};
+
+static bool ends_with(const char *text, const char *suffix)
+{
+	size_t len = strlen(text);
+	size_t suffix_len = strlen(suffix);
+	return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+static struct answer *resource_answer(struct state *state, const struct server_request *request)
+{
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+		if (ends_with(request->path, resources[i].suffix)) {
+			return resources[i].answer(state, request, resources[i].suffix);
+		}
+	}
+	if (ends_with(request->path, TOKEN_PATH)) {
+		struct answer *answer = answer_error(
+			405, "invalid_request", "the token endpoint takes POST");
+		answer_set_header(answer, "Allow", "POST");
+		return answer;
+	}
+	return answer_error(404, "not_found", "no such path");
+}
+
+/* Everything but token requests and control. */
+static struct answer *other_request(struct state *state, const struct server_request *request)
+{
+	const cJSON *rule = fault_take(state->faults, false, request->path, NULL);
+	char *correlation_id = codec_uuid();
+	struct answer *answer = fault_replaces(rule) ? fault_answer(rule, NULL)
+						     : resource_answer(state, request);
+	stats_other(state->stats);
+	answer_set_header(answer, "inin-correlation-id", correlation_id);
+	fault_apply(rule, answer);
+	free(correlation_id);
+	return answer;
+}
+
+static struct answer *control_request(struct state *state, const struct server_request *request)
+{
+	bool loopback = strncmp(request->peer, "127.", 4) == 0 || strcmp(request->peer, "::1") == 0;
+	if (request->kind != SERVER_CONTROL && request->earlier == 0) {
+		stats_forget_connection(state->stats);
+	}
+	struct answer *answer = loopback && request->kind != SERVER_TLS
+					? control_answer(state, request)
+					: answer_error(403, "bad_control", "not on this listener");
+	/* One control request a connection, which is what the line above counts on. */
+	answer_set_header(answer, "Connection", "close");
+	return answer;
+}
+
+static struct answer *on_request(void *ctx, const struct server_request *request, void **ticket)
+{
+	struct state *state = ctx;
+	struct stats_ticket *stats_ticket = NULL;
+	struct answer *answer;
+	if (strncmp(request->path, CONTROL_PREFIX, strlen(CONTROL_PREFIX)) == 0) {
+		return control_request(state, request);
+	}
+	if (request->kind == SERVER_CONTROL) {
+		return answer_error(404, "not_found", "this listener is for " CONTROL_PREFIX);
+	}
+	if (strcmp(request->method, "POST") == 0 && ends_with(request->path, TOKEN_PATH)) {
+		char *issuer = base_url(state, request, TOKEN_PATH);
+		answer = oauth_token(state, request, issuer, &stats_ticket);
+		*ticket = stats_ticket;
+		free(issuer);
+		return answer;
+	}
+	return other_request(state, request);
+}
+
+/* Without the form: it may hold codes, assertions and refresh tokens. */
+static void log_record(FILE *log, const cJSON *record)
+{
+	cJSON *shown = cJSON_Duplicate(record, 1);
+	cJSON_DeleteItemFromObjectCaseSensitive(shown, "fields");
+	char *line = json_print(shown);
+	fprintf(log, "%s\n", line);
+	free(line);
+	cJSON_Delete(shown);
+}
+
+static void on_done(void *ctx, void *ticket, int status, enum server_outcome outcome)
+{
+	static const char *const names[] = {
+		[SERVER_ANSWERED] = "answered",
+		[SERVER_CLOSED] = "closed",
+		[SERVER_WAS_RESET] = "reset",
+		[SERVER_VANISHED] = "vanished",
+	};
+	struct state *state = ctx;
+	if (!ticket) {
+		return;
+	}
+	const cJSON *record = stats_end(state->stats, ticket, status, names[outcome]);
+	if (record && state->log) {
+		log_record(state->log, record);
+	}
+}
+
+static enum server_welcome on_accepted(void *ctx)
+{
+	struct state *state = ctx;
+	const cJSON *rule = fault_take_accept(state->faults);
+	stats_connected(state->stats);
+	if (!rule) {
+		return SERVER_KEEP;
+	}
+	return json_true(rule, "reset") ? SERVER_RESET : SERVER_CLOSE;
+}
+
+const struct server_handler route_handler = {
+	.accepted = on_accepted,
+	.request = on_request,
+	.done = on_done,
+};

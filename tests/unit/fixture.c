@@ -1,0 +1,33 @@
+#include "fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/secret.h"
+
+void fixture_set(char **member, const char *value)
+{
+	free(*member);
+	*member = value ? strdup(value) : NULL;
+}
+
+struct settings *fixture_settings(const char *name)
+{
+	struct settings *settings = settings_new();
+
+	settings->name = strdup(name);
+	settings->grant = grant_find("client_credentials");
+	settings->client_id = strdup("id");
+	settings->client_secret = secret_new("s3cret!", 7);
+	settings->token_url = strdup("https://login.example/oauth/token");
+	settings->token_host = strdup("login.example:443");
+	settings->login_url = strdup("https://login.example");
+	settings->refresh_access_token = true;
+	settings->wait_max_ms = 10000;
+	return settings;
+}
+
+struct grant_answer fixture_answer(int status, const char *body)
+{
+	return (struct grant_answer){.status = status, .body = body, .body_len = strlen(body)};
+}

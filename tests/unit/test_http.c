@@ -1,0 +1,875 @@
+#include "io/http.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <event2/event.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "core/secret.h"
+#include "http_server.h"
+#include "io/clock.h"
+#include "io/tls.h"
+
+enum {
+	/* times CK_TIMEOUT_MULTIPLIER, which valgrind needs */
+	TIMEOUT_MS = 3000, /* where no time-out is meant */
+	SHORT_MS = 100,    /* where one is */
+	SOON_MS = 1000,
+
+	SLOW_RESOLVER_S = 60, /* longer than any test may take */
+	ERROR_MAX = 512,
+	TEXT_MAX = 512,
+};
+
+#define FORM   "grant_type=client_credentials&client_secret=s3cret%26more"
+#define HEADER "Basic aWQ6c2VjcmV0"
+
+static const char *const nothing[] = {NULL};
+
+static const char *const whole[] = {
+	"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 18:00:00 GMT\r\n"
+	"ININ-Correlation-Id:  abc-1 \r\nContent-Length: 4\r\n\r\nbody",
+	NULL,
+};
+
+/* What done() was told, kept. */
+struct outcome {
+	int calls;
+	bool failed;
+	char error[ERROR_MAX];
+	int status;
+	char *body;
+	size_t body_len;
+	char retry_after[TEXT_MAX], date[TEXT_MAX], correlation_id[TEXT_MAX];
+	int64_t duration_ms;
+};
+
+static struct event_base *base;
+static struct tls *tls;
+static struct http *http;
+static struct http_server *server;
+static struct secret *form, *authorization;
+static char url[256];
+static struct http_request request;
+static struct outcome outcome;
+static int multiplier;
+
+/* libcurl resolves with this one, too: "slow.test" takes long. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+	struct addrinfo **ret_addresses)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+	if (!strcmp(name, "slow.test")) {
+		sleep(SLOW_RESOLVER_S);
+		return EAI_NONAME;
+	}
+	if (!strcmp(name, "unknown.test")) {
+		return EAI_NONAME;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	return real(name, service, hints, ret_addresses);
+}
+
+static void keep(char text[TEXT_MAX], const char *value)
+{
+	snprintf(text, TEXT_MAX, "%s", value ? value : "(none)");
+}
+
+static void on_done(void *context, const struct http_answer *answer)
+{
+	struct outcome *kept = context;
+
+	kept->calls++;
+	kept->failed = answer->error;
+	snprintf(kept->error, sizeof(kept->error), "%s", answer->error ? answer->error : "");
+	kept->status = answer->status;
+	free(kept->body);
+	kept->body = malloc(answer->body_len + 1);
+	ck_assert_ptr_nonnull(kept->body);
+	memcpy(kept->body, answer->body, answer->body_len + 1);
+	kept->body_len = answer->body_len;
+	keep(kept->retry_after, answer->retry_after);
+	keep(kept->date, answer->date);
+	keep(kept->correlation_id, answer->correlation_id);
+	kept->duration_ms = answer->duration_ms;
+}
+
+static void set_up(void)
+{
+	const char *value = getenv("CK_TIMEOUT_MULTIPLIER");
+
+	multiplier = value ? atoi(value) : 1;
+	signal(SIGPIPE, SIG_IGN);
+	setenv("http_proxy", "http://127.0.0.1:9", 1);
+	base = event_base_new();
+	tls = tls_new();
+	http = http_new(base, tls);
+	ck_assert_ptr_nonnull(http);
+	form = secret_new(FORM, strlen(FORM));
+	authorization = secret_new(HEADER, strlen(HEADER));
+	request = (struct http_request){
+		.url = url,
+		.form = form,
+		.authorization = authorization,
+		.connect_timeout_ms = TIMEOUT_MS * multiplier,
+		.request_timeout_ms = TIMEOUT_MS * multiplier,
+	};
+	outcome = (struct outcome){.calls = 0};
+	server = NULL;
+}
+
+static void tear_down(void)
+{
+	http_free(http);
+	tls_free(tls);
+	event_base_free(base);
+	secret_free(form);
+	secret_free(authorization);
+	free(outcome.body);
+	if (server) {
+		http_server_stop(server);
+	}
+}
+
+static void start_server(const struct http_script *script, bool with_tls)
+{
+	server = http_server_start(script, with_tls);
+	snprintf(url, sizeof(url), "http%s://127.0.0.1:%d/oauth/token", with_tls ? "s" : "",
+		http_server_port(server));
+}
+
+static struct http_transfer *post(struct outcome *kept)
+{
+	struct http_transfer *transfer = NULL;
+	int calls = kept->calls;
+
+	ck_assert_int_eq(http_post(http, &request, on_done, kept, &transfer), 0);
+	ck_assert_ptr_nonnull(transfer);
+	ck_assert_int_eq(kept->calls, calls);
+	return transfer;
+}
+
+/* Runs until nothing is left to wait for: no socket and no timer, which is what idle means. */
+static void run(void)
+{
+	ck_assert_int_ge(event_base_dispatch(base), 0);
+}
+
+static void post_to(const struct http_script *script)
+{
+	start_server(script, false);
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+}
+
+static void answer_with(const char *const pieces[])
+{
+	post_to(&(struct http_script){.pieces = pieces});
+}
+
+static void assert_error(const char *error)
+{
+	ck_assert(outcome.failed);
+	ck_assert_str_eq(outcome.error, error);
+}
+
+/* beginning, " within ", and the short time that the transfer had. */
+static void assert_timeout(const char *beginning)
+{
+	char error[ERROR_MAX];
+
+	snprintf(error, sizeof(error), "%s within %g seconds", beginning,
+		SHORT_MS * multiplier / 1000.0);
+	assert_error(error);
+	ck_assert_int_ge(outcome.duration_ms, SHORT_MS * multiplier);
+	ck_assert_int_lt(outcome.duration_ms, SOON_MS * multiplier);
+}
+
+static void assert_error_begins(const char *beginning)
+{
+	ck_assert(outcome.failed);
+	ck_assert_msg(
+		!strncmp(outcome.error, beginning, strlen(beginning)), "\"%s\"", outcome.error);
+}
+
+/* Turns the loop for a while, without waiting for its end. */
+static void run_for(int ms)
+{
+	struct timeval time = {ms / 1000, ms % 1000 * 1000};
+
+	event_base_loopexit(base, &time);
+	event_base_dispatch(base);
+}
+
+START_TEST(whole_answer_comes_with_its_headers)
+{
+	answer_with(whole);
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_int_eq(outcome.status, 200);
+	ck_assert_str_eq(outcome.body, "body");
+	ck_assert_uint_eq(outcome.body_len, 4);
+	ck_assert_str_eq(outcome.date, "Sat, 21 Nov 2026 18:00:00 GMT");
+	ck_assert_str_eq(outcome.correlation_id, "abc-1");
+	ck_assert_str_eq(outcome.retry_after, "(none)");
+	ck_assert_int_ge(outcome.duration_ms, 0);
+	ck_assert_int_lt(outcome.duration_ms, TIMEOUT_MS * multiplier);
+}
+END_TEST
+
+START_TEST(request_has_what_a_token_request_needs_and_no_more)
+{
+	char expected[1024];
+
+	answer_with(whole);
+	snprintf(expected, sizeof(expected),
+		"POST /oauth/token HTTP/1.1\r\n"
+		"Host: 127.0.0.1:%d\r\n"
+		"User-Agent: gctokend/" GCTOKEND_VERSION "\r\n"
+		"Accept: application/json\r\n"
+		"Authorization: " HEADER "\r\n"
+		"Content-Length: %zu\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\n%s",
+		http_server_port(server), strlen(FORM), FORM);
+	ck_assert_str_eq(http_server_last_request(server), expected);
+}
+END_TEST
+
+START_TEST(request_without_authorization_has_no_such_header)
+{
+	request.authorization = NULL;
+	answer_with(whole);
+	ck_assert_ptr_null(strstr(http_server_last_request(server), "Authorization"));
+	ck_assert_ptr_nonnull(strstr(http_server_last_request(server), "\r\n\r\n" FORM));
+}
+END_TEST
+
+START_TEST(request_goes_over_a_unix_socket)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char directory[] = "/tmp/test_http_XXXXXX";
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char bytes[4096];
+	int peer;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", directory);
+	strcpy(url, "http://gateway.test/oauth/token");
+	request.unix_socket = address.sun_path;
+
+	post(&outcome);
+	run();
+	snprintf(bytes, sizeof(bytes), "cannot connect to %s: No such file or directory",
+		address.sun_path);
+	assert_error(bytes);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	post(&outcome);
+	run_for(SHORT_MS * multiplier);
+	peer = accept(fd, NULL, NULL);
+	ck_assert_int_gt(read(peer, bytes, sizeof(bytes)), 0);
+	ck_assert_int_gt(write(peer, whole[0], strlen(whole[0])), 0);
+	run();
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_int_eq(outcome.calls, 2);
+	ck_assert_str_eq(outcome.body, "body");
+	close(peer);
+	close(fd);
+	unlink(address.sun_path);
+	rmdir(directory);
+}
+END_TEST
+
+START_TEST(every_request_has_a_connection_of_its_own)
+{
+	start_server(&(struct http_script){.pieces = whole, .hold = true}, false);
+	for (int i = 1; i <= 3; i++) {
+		post(&outcome);
+		run();
+		ck_assert_int_eq(outcome.calls, i);
+		ck_assert_msg(!outcome.failed, "%s", outcome.error);
+		ck_assert_int_eq(http_server_requests(server), i);
+	}
+}
+END_TEST
+
+static const char closed_early[] = "the server closed the connection before its answer was whole";
+
+START_TEST(close_before_the_answer_is_an_error_after_one_request)
+{
+	answer_with(nothing);
+	assert_error(closed_early);
+	ck_assert_int_eq(http_server_requests(server), 1);
+}
+END_TEST
+
+START_TEST(close_within_the_headers_is_an_error)
+{
+	static const char *const beginnings[] = {
+		"H",
+		"HTTP/1.1",
+		"HTTP/1.1 200",
+		"HTTP/1.1 200 OK",
+		"HTTP/1.1 200 OK\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Len",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r",
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n",
+	};
+
+	answer_with((const char *const[]){beginnings[_i], NULL});
+	assert_error(closed_early);
+	ck_assert_int_eq(http_server_requests(server), 1);
+}
+END_TEST
+
+START_TEST(close_within_the_body_is_an_error)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"access_token\":\"abc\"}",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+	};
+
+	answer_with((const char *const[]){answers[_i], NULL});
+	assert_error(closed_early);
+}
+END_TEST
+
+START_TEST(reset_within_the_answer_is_an_error)
+{
+	static const char *const pieces[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", NULL};
+
+	post_to(&(struct http_script){.pieces = pieces, .reset = true});
+	ck_assert(outcome.failed);
+}
+END_TEST
+
+START_TEST(body_may_end_with_the_connection)
+{
+	answer_with((const char *const[]){"HTTP/1.1 200 OK\r\n\r\n{}", NULL});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_str_eq(outcome.body, "{}");
+}
+END_TEST
+
+START_TEST(body_may_be_chunked_and_trailers_are_no_headers)
+{
+	answer_with((const char *const[]){
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n1\r\n}\r\n"
+		"0\r\nRetry-After: 7\r\n\r\n",
+		NULL});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_str_eq(outcome.body, "{\"}");
+	ck_assert_str_eq(outcome.retry_after, "(none)");
+}
+END_TEST
+
+START_TEST(provisional_answers_are_passed_over_with_their_headers)
+{
+	static const char *const pieces[] = {"HTTP/1.1 100 Continue\r\nRetry-After: 99\r\n\r\n",
+		"HTTP/1.1 103 Early Hints\r\nDate: x\r\nInin-Correlation-Id: early\r\n\r\n",
+		"HTTP/1.1 429 Slow\r\nretry-after: 7\r\nContent-Length: 2\r\n\r\nno", NULL};
+
+	post_to(&(struct http_script){.pieces = pieces, .gap_ms = 5});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_int_eq(outcome.status, 429);
+	ck_assert_str_eq(outcome.retry_after, "7");
+	ck_assert_str_eq(outcome.date, "(none)");
+	ck_assert_str_eq(outcome.correlation_id, "(none)");
+	ck_assert_str_eq(outcome.body, "no");
+}
+END_TEST
+
+START_TEST(any_status_is_an_answer)
+{
+	static const int statuses[] = {204, 302, 304, 307, 400, 401, 404, 407, 429, 500, 503, 599};
+	char answer[256];
+
+	snprintf(answer, sizeof(answer),
+		"HTTP/1.1 %d Status\r\nLocation: http://127.0.0.1:9/\r\n"
+		"WWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n",
+		statuses[_i]);
+	answer_with((const char *const[]){answer, NULL});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_int_eq(outcome.status, statuses[_i]);
+	ck_assert_str_eq(outcome.body, "");
+	ck_assert_int_eq(http_server_requests(server), 1);
+}
+END_TEST
+
+START_TEST(answer_in_small_pieces_is_put_together)
+{
+	static const char *const pieces[] = {
+		"HTTP/1.", "1 200 OK\r", "\nContent-Length: 6\r\n\r\n", "ab", "cd", "ef", NULL};
+
+	post_to(&(struct http_script){.pieces = pieces, .gap_ms = 5});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_str_eq(outcome.body, "abcdef");
+}
+END_TEST
+
+/* An answer of that many bytes after its headers. */
+static char *long_answer(size_t body_len)
+{
+	static const char headers[] = "HTTP/1.1 200 OK\r\n\r\n";
+	char *answer = malloc(strlen(headers) + body_len + 1);
+
+	ck_assert_ptr_nonnull(answer);
+	strcpy(answer, headers);
+	memset(answer + strlen(headers), 'x', body_len);
+	answer[strlen(headers) + body_len] = '\0';
+	return answer;
+}
+
+START_TEST(body_as_long_as_the_limit_is_taken)
+{
+	char *answer = long_answer(HTTP_BODY_MAX);
+
+	answer_with((const char *const[]){answer, NULL});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_uint_eq(outcome.body_len, HTTP_BODY_MAX);
+	ck_assert_uint_eq(strspn(outcome.body, "x"), HTTP_BODY_MAX);
+	free(answer);
+}
+END_TEST
+
+START_TEST(longer_body_is_an_error)
+{
+	char *answer = long_answer(HTTP_BODY_MAX + 1);
+
+	answer_with((const char *const[]){answer, NULL});
+	assert_error("the answer is too long");
+	ck_assert_uint_le(outcome.body_len, HTTP_BODY_MAX);
+	free(answer);
+}
+END_TEST
+
+START_TEST(endless_headers_are_an_error)
+{
+	static const char line[] = "X-Filler: 0123456789012345678901234567890123456789\r\n";
+	static const char provisional[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const char *unit = _i ? provisional : line;
+	size_t n = 4000;
+	char *answer = malloc(n * strlen(unit) + sizeof("HTTP/1.1 200 OK\r\n"));
+	char *end = answer;
+
+	ck_assert_ptr_nonnull(answer);
+	end = stpcpy(end, _i ? "" : "HTTP/1.1 200 OK\r\n");
+	for (size_t i = 0; i < n; i++) {
+		end = stpcpy(end, unit);
+	}
+	answer_with((const char *const[]){answer, NULL});
+	assert_error("the answer's headers are too long");
+	free(answer);
+}
+END_TEST
+
+START_TEST(header_values_are_cut_and_printable)
+{
+	char answer[1024];
+	char filler[HTTP_HEADER_MAX + 101];
+
+	memset(filler, 'a', sizeof(filler) - 1);
+	filler[sizeof(filler) - 1] = '\0';
+	snprintf(answer, sizeof(answer),
+		"HTTP/1.1 503 No\r\nContent-Length: 0\r\nDate: %s\r\n"
+		"Inin-Correlation-Id: a\x1b[31m\x80\r\nRetry-After:\t5\r\nRetry-After: 6\r\n"
+		"Retry-After-Not: 9\r\n\r\n",
+		filler);
+	answer_with((const char *const[]){answer, NULL});
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_uint_eq(strlen(outcome.date), HTTP_HEADER_MAX);
+	ck_assert_str_eq(outcome.correlation_id, "a?[31m?");
+	ck_assert_str_eq(outcome.retry_after, "5");
+}
+END_TEST
+
+START_TEST(what_is_not_http_is_an_error)
+{
+	answer_with((const char *const[]){"SSH-2.0-OpenSSH_9.2\r\n", NULL});
+	assert_error_begins("Received HTTP/0.9");
+}
+END_TEST
+
+START_TEST(refused_connection_names_host_and_port)
+{
+	char expected[128];
+
+	start_server(&(struct http_script){.pieces = whole}, false);
+	snprintf(expected, sizeof(expected), "cannot connect to 127.0.0.1:%d: Connection refused",
+		http_server_port(server));
+	http_server_stop(server);
+	server = NULL;
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_error(expected);
+}
+END_TEST
+
+START_TEST(unknown_name_is_an_error)
+{
+	strcpy(url, "http://unknown.test/oauth/token");
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_error("cannot resolve unknown.test");
+}
+END_TEST
+
+START_TEST(url_that_is_none_is_told_by_done)
+{
+	strcpy(url, "http://bad host/");
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_error("the URL is not valid");
+}
+END_TEST
+
+START_TEST(other_protocols_are_refused)
+{
+	strcpy(url, "ftp://127.0.0.1/");
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	ck_assert(outcome.failed);
+}
+END_TEST
+
+START_TEST(no_answer_in_time_is_an_error)
+{
+	request.request_timeout_ms = SHORT_MS * multiplier;
+	post_to(&(struct http_script){.pieces = nothing, .hold = true});
+	assert_timeout("no answer");
+}
+END_TEST
+
+START_TEST(half_an_answer_in_time_is_an_error)
+{
+	static const char *const pieces[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", NULL};
+
+	request.request_timeout_ms = SHORT_MS * multiplier;
+	post_to(&(struct http_script){.pieces = pieces, .hold = true});
+	assert_timeout("no whole answer");
+}
+END_TEST
+
+START_TEST(dripping_does_not_prolong_the_time)
+{
+	static const char *const pieces[] = {"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", "a",
+		"b", "c", "d", "e", "f", "g", "h", "i", "j", NULL};
+
+	request.request_timeout_ms = SHORT_MS * multiplier;
+	post_to(&(struct http_script){.pieces = pieces, .gap_ms = 20, .hold = true});
+	assert_timeout("no whole answer");
+}
+END_TEST
+
+START_TEST(handshake_that_hangs_is_no_connection)
+{
+	char expected[128];
+
+	start_server(&(struct http_script){.pieces = nothing, .stall_tls = true}, true);
+	request.ca_file = http_server_certificate(server);
+	request.connect_timeout_ms = SHORT_MS * multiplier;
+	post(&outcome);
+	run();
+	snprintf(expected, sizeof(expected), "no connection to 127.0.0.1:%d",
+		http_server_port(server));
+	assert_timeout(expected);
+}
+END_TEST
+
+START_TEST(slow_resolver_delays_nothing)
+{
+	int64_t started_ms = clock_now();
+
+	strcpy(url, "http://slow.test/");
+	request.connect_timeout_ms = SHORT_MS * multiplier;
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_timeout("cannot resolve slow.test");
+	ck_assert_int_lt(clock_now() - started_ms, SOON_MS * multiplier);
+}
+END_TEST
+
+START_TEST(slow_resolver_delays_no_end)
+{
+	int64_t started_ms = clock_now();
+	struct http_transfer *transfer;
+
+	strcpy(url, "http://slow.test/");
+	transfer = post(&outcome);
+	post(&outcome);
+	run_for(10);
+	http_cancel(transfer);
+	http_free(http);
+	http = NULL;
+	ck_assert_int_lt(clock_now() - started_ms, SOON_MS * multiplier);
+	ck_assert_int_eq(outcome.calls, 0);
+}
+END_TEST
+
+START_TEST(trusted_server_is_talked_to_over_tls)
+{
+	start_server(&(struct http_script){.pieces = whole}, true);
+	request.ca_file = http_server_certificate(server);
+	post(&outcome);
+	run();
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+	ck_assert_str_eq(outcome.body, "body");
+}
+END_TEST
+
+START_TEST(untrusted_server_gets_no_request)
+{
+	start_server(&(struct http_script){.pieces = whole}, true);
+	request.ca_file = NULL;
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_error("the server's certificate is not trusted: self-signed certificate");
+	ck_assert_int_eq(http_server_requests(server), 0);
+}
+END_TEST
+
+START_TEST(certificate_of_another_host_is_not_trusted)
+{
+	start_server(&(struct http_script){.pieces = whole}, true);
+	snprintf(url, sizeof(url), "https://localhost:%d/", http_server_port(server));
+	request.ca_file = http_server_certificate(server);
+	post(&outcome);
+	run();
+	assert_error_begins("the server's certificate is not trusted: ");
+	ck_assert_int_eq(http_server_requests(server), 0);
+}
+END_TEST
+
+START_TEST(plain_server_behind_https_is_an_error)
+{
+	start_server(&(struct http_script){.pieces = whole, .deaf = true}, false);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", http_server_port(server));
+	post(&outcome);
+	run();
+	assert_error_begins("no TLS connection to 127.0.0.1:");
+}
+END_TEST
+
+START_TEST(tls_connection_cut_within_the_body_is_an_error)
+{
+	static const char *const pieces[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", NULL};
+
+	start_server(&(struct http_script){.pieces = pieces}, true);
+	request.ca_file = http_server_certificate(server);
+	post(&outcome);
+	run();
+	assert_error(closed_early);
+}
+END_TEST
+
+START_TEST(missing_authorities_are_told_by_done)
+{
+	strcpy(url, "https://127.0.0.1:9/");
+	request.ca_file = "/nonexistent/ca.pem";
+	post(&outcome);
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+	assert_error("cannot read certificate authorities from /nonexistent/ca.pem: "
+		     "No such file or directory");
+}
+END_TEST
+
+START_TEST(authorities_may_be_forgotten_during_a_transfer)
+{
+	start_server(&(struct http_script){.pieces = whole}, true);
+	request.ca_file = http_server_certificate(server);
+	post(&outcome);
+	tls_forget(tls);
+	run();
+	ck_assert_msg(!outcome.failed, "%s", outcome.error);
+}
+END_TEST
+
+START_TEST(cancelled_transfer_is_not_reported)
+{
+	static const char *const pieces[] = {"HTTP/1.1 200 OK\r\n", "Content-Length: 100\r\n",
+		"\r\n", "a", "b", "c", "d", "e", "f", NULL};
+	static const int after_ms[] = {0, 1, 5, 15, 25, 45};
+	struct http_transfer *transfer;
+
+	start_server(&(struct http_script){.pieces = pieces, .gap_ms = 10, .hold = true}, _i % 2);
+	if (_i % 2) {
+		request.ca_file = http_server_certificate(server);
+	}
+	transfer = post(&outcome);
+	if (after_ms[_i / 2]) {
+		run_for(after_ms[_i / 2]);
+	}
+	http_cancel(transfer);
+	run();
+	ck_assert_int_eq(outcome.calls, 0);
+}
+END_TEST
+
+START_TEST(ended_transfer_can_be_cancelled_before_it_is_reported)
+{
+	struct http_transfer *transfer;
+
+	strcpy(url, "http://bad host/");
+	transfer = post(&outcome);
+	http_cancel(transfer);
+	run();
+	ck_assert_int_eq(outcome.calls, 0);
+}
+END_TEST
+
+START_TEST(freeing_ends_all_without_a_report)
+{
+	start_server(&(struct http_script){.pieces = nothing, .hold = true}, false);
+	post(&outcome);
+	post(&outcome);
+	run_for(10);
+	strcpy(url, "http://bad host/");
+	post(&outcome);
+	http_free(http);
+	http = NULL;
+	run();
+	ck_assert_int_eq(outcome.calls, 0);
+}
+END_TEST
+
+/* Done callbacks that act on others. */
+
+static struct http_transfer *others[3];
+
+static void cancel_others(void *context, const struct http_answer *answer)
+{
+	struct http_transfer **own = context;
+
+	outcome.calls++;
+	for (size_t i = 0; i < 3; i++) {
+		if (&others[i] != own) {
+			http_cancel(others[i]);
+		}
+	}
+}
+
+START_TEST(done_may_cancel_the_others)
+{
+	start_server(&(struct http_script){.pieces = whole}, false);
+	if (_i) {
+		strcpy(url, "http://bad host/"); /* all of them have ended when one is reported */
+	}
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(
+			http_post(http, &request, cancel_others, &others[i], &others[i]), 0);
+	}
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+}
+END_TEST
+
+static void post_again(void *context, const struct http_answer *answer)
+{
+	struct http_transfer *transfer;
+
+	if (++outcome.calls < 5) {
+		ck_assert_int_eq(http_post(http, &request, post_again, NULL, &transfer), 0);
+	}
+}
+
+START_TEST(done_may_post)
+{
+	struct http_transfer *transfer;
+
+	start_server(&(struct http_script){.pieces = whole}, false);
+	ck_assert_int_eq(http_post(http, &request, post_again, NULL, &transfer), 0);
+	run();
+	ck_assert_int_eq(outcome.calls, 5);
+	ck_assert_int_eq(http_server_requests(server), 5);
+}
+END_TEST
+
+static void free_all(void *context, const struct http_answer *answer)
+{
+	outcome.calls++;
+	http_free(http);
+	http = NULL;
+}
+
+START_TEST(done_may_free_everything)
+{
+	struct http_transfer *transfer;
+
+	start_server(&(struct http_script){.pieces = whole}, false);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(http_post(http, &request, free_all, NULL, &transfer), 0);
+	}
+	run();
+	ck_assert_int_eq(outcome.calls, 1);
+}
+END_TEST
+
+START_TEST(many_at_once_are_each_reported_once)
+{
+	enum { N = 50 };
+	static struct outcome outcomes[N];
+
+	start_server(&(struct http_script){.pieces = whole}, false);
+	for (int i = 0; i < N; i++) {
+		post(&outcomes[i]);
+	}
+	run();
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(outcomes[i].calls, 1);
+		ck_assert_msg(!outcomes[i].failed, "%s", outcomes[i].error);
+		free(outcomes[i].body);
+	}
+	ck_assert_int_eq(http_server_requests(server), N);
+}
+END_TEST
+
+CASES_MAIN("http", set_up, tear_down, {whole_answer_comes_with_its_headers, 1},
+	{request_has_what_a_token_request_needs_and_no_more, 1},
+	{request_without_authorization_has_no_such_header, 1}, {request_goes_over_a_unix_socket, 1},
+	{every_request_has_a_connection_of_its_own, 1},
+	{close_before_the_answer_is_an_error_after_one_request, 1},
+	{close_within_the_headers_is_an_error, 10}, {close_within_the_body_is_an_error, 4},
+	{reset_within_the_answer_is_an_error, 1}, {body_may_end_with_the_connection, 1},
+	{body_may_be_chunked_and_trailers_are_no_headers, 1},
+	{provisional_answers_are_passed_over_with_their_headers, 1}, {any_status_is_an_answer, 12},
+	{answer_in_small_pieces_is_put_together, 1}, {body_as_long_as_the_limit_is_taken, 1},
+	{longer_body_is_an_error, 1}, {endless_headers_are_an_error, 2},
+	{header_values_are_cut_and_printable, 1}, {what_is_not_http_is_an_error, 1},
+	{refused_connection_names_host_and_port, 1}, {unknown_name_is_an_error, 1},
+	{url_that_is_none_is_told_by_done, 1}, {other_protocols_are_refused, 1},
+	{no_answer_in_time_is_an_error, 1}, {half_an_answer_in_time_is_an_error, 1},
+	{dripping_does_not_prolong_the_time, 1}, {handshake_that_hangs_is_no_connection, 1},
+	{slow_resolver_delays_nothing, 1}, {slow_resolver_delays_no_end, 1},
+	{trusted_server_is_talked_to_over_tls, 1}, {untrusted_server_gets_no_request, 1},
+	{certificate_of_another_host_is_not_trusted, 1}, {plain_server_behind_https_is_an_error, 1},
+	{tls_connection_cut_within_the_body_is_an_error, 1},
+	{missing_authorities_are_told_by_done, 1},
+	{authorities_may_be_forgotten_during_a_transfer, 1},
+	{cancelled_transfer_is_not_reported, 12},
+	{ended_transfer_can_be_cancelled_before_it_is_reported, 1},
+	{freeing_ends_all_without_a_report, 1}, {done_may_cancel_the_others, 2}, {done_may_post, 1},
+	{done_may_free_everything, 1}, {many_at_once_are_each_reported_once, 1})

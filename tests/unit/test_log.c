@@ -1,0 +1,226 @@
+#include "io/log.h"
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cases.h"
+
+enum {
+	LINE_MAX_LEN = 4096, /* as the module has it */
+	TIME_LEN = sizeof("2026-11-21T18:00:00.000Z") - 1,
+};
+
+static int pipe_fds[2];
+static char written[4 * LINE_MAX_LEN + 1];
+
+/* Standard error goes to a pipe from now on. */
+static void capture(enum log_level level, enum log_format format)
+{
+	ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK | O_CLOEXEC), 0);
+	ck_assert_int_ge(dup2(pipe_fds[1], STDERR_FILENO), 0);
+	unsetenv("JOURNAL_STREAM");
+	log_setup(level, format);
+}
+
+/* What was written since. */
+static const char *captured(void)
+{
+	ssize_t n = read(pipe_fds[0], written, sizeof(written) - 1);
+
+	written[n > 0 ? n : 0] = '\0';
+	return written;
+}
+
+/* The one line that was written, behind its time and without its end. */
+static const char *captured_text(void)
+{
+	char *line = (char *)captured();
+	size_t len = strlen(line);
+
+	ck_assert_uint_gt(len, TIME_LEN + 1);
+	ck_assert_int_eq(line[len - 1], '\n');
+	line[len - 1] = '\0';
+	ck_assert_ptr_null(strchr(line, '\n'));
+	return line + TIME_LEN + 1;
+}
+
+static void assert_is_time(const char *text)
+{
+	int part[7], len = 0;
+
+	ck_assert_int_eq(sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &part[0], &part[1],
+				 &part[2], &part[3], &part[4], &part[5], &part[6], &len),
+		7);
+	ck_assert_int_eq(len, TIME_LEN);
+}
+
+START_TEST(text_line_has_time_level_and_profile)
+{
+	capture(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	log_message(LOG_LEVEL_WARNING, "billing", "the server says %d", 503);
+	ck_assert_str_eq(captured_text(), "warning: profile billing: the server says 503");
+	assert_is_time(written);
+	log_error("no such file");
+	ck_assert_str_eq(captured_text(), "error: no such file");
+}
+END_TEST
+
+START_TEST(json_line_is_one_object)
+{
+	cJSON *line;
+
+	capture(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	log_message(LOG_LEVEL_INFO, "a\"b", "say \"%s\" \\ \x01 \xff \u00e9", "hi\n");
+	line = cJSON_Parse(captured());
+	ck_assert_ptr_nonnull(line);
+	ck_assert_int_eq(cJSON_GetArraySize(line), 4);
+	assert_is_time(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "time")));
+	ck_assert_str_eq(
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "level")), "info");
+	ck_assert_str_eq(
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "profile")), "a\"b");
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "message")),
+		"say \"hi\\x0a\" \\ \\x01 \\xff \u00e9");
+	cJSON_Delete(line);
+
+	log_info("short");
+	line = cJSON_Parse(captured());
+	ck_assert_int_eq(cJSON_GetArraySize(line), 3);
+	cJSON_Delete(line);
+}
+END_TEST
+
+START_TEST(journal_gets_the_priority_and_has_the_time)
+{
+	struct stat status;
+	char stream[64];
+
+	capture(LOG_LEVEL_TRACE, LOG_FORMAT_TEXT);
+	fstat(STDERR_FILENO, &status);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+		(unsigned long long)status.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_error("one");
+	log_warning("two");
+	log_info("three");
+	log_debug("four");
+	log_message(LOG_LEVEL_TRACE, "p", "five");
+	ck_assert_str_eq(captured(), "<3>error: one\n<4>warning: two\n<6>info: three\n"
+				     "<7>debug: four\n<7>trace: profile p: five\n");
+
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	log_error("another stream");
+	assert_is_time(captured());
+}
+END_TEST
+
+START_TEST(levels_below_are_not_written)
+{
+	static const char *const all[] = {"error", "warning", "info", "debug", "trace"};
+	enum log_level level;
+
+	capture(_i, LOG_FORMAT_TEXT);
+	for (int i = 0; i < 5; i++) {
+		ck_assert(log_level_find(all[i], &level));
+		log_message(level, NULL, "x");
+		ck_assert_int_eq(captured()[0] != '\0', i == 0 || i < _i);
+		ck_assert_int_eq(log_enabled(level), i == 0 || i < _i);
+	}
+}
+END_TEST
+
+START_TEST(what_is_not_printable_is_escaped)
+{
+	static const struct {
+		const char *text, *escaped;
+	} rows[] = {
+		{"a\nb\r\tc\x7f", "a\\x0ab\\x0d\\x09c\\x7f"},
+		{"\x1b[31m", "\\x1b[31m"},
+		{"\xc2\x9b"
+		 "31m",
+			"\\xc2\\x9b31m"},
+		{"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+		{"\x80\xc3", "\\x80\\xc3"},
+		{"\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80",
+			"\\xc0\\xaf \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80"},
+	};
+	char expected[256];
+
+	capture(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		log_message(LOG_LEVEL_INFO, rows[i].text, "%s", rows[i].text);
+		snprintf(expected, sizeof(expected), "info: profile %s: %s", rows[i].escaped,
+			rows[i].escaped);
+		ck_assert_str_eq(captured_text(), expected);
+	}
+}
+END_TEST
+
+START_TEST(long_line_is_cut_and_stays_a_line)
+{
+	static const char *const units[] = {"x", "\"", "\n", "\xff", "\xe2\x82\xac"};
+	char message[3 * LINE_MAX_LEN + 1] = "";
+	char *end = message;
+	size_t len;
+
+	for (int i = 0; i < LINE_MAX_LEN; i++) {
+		end = stpcpy(end, units[_i / 2]);
+	}
+	capture(LOG_LEVEL_INFO, _i % 2 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	log_info("%s", message);
+	len = strlen(captured());
+	ck_assert_uint_le(len, LINE_MAX_LEN);
+	ck_assert_uint_ge(len, LINE_MAX_LEN - 8);
+	ck_assert_ptr_eq(strchr(written, '\n'), written + len - 1);
+	ck_assert_str_eq(strstr(written, "…"), _i % 2 ? "…\"}\n" : "…\n");
+	if (_i % 2) {
+		cJSON *line = cJSON_Parse(written);
+
+		ck_assert_ptr_nonnull(line);
+		cJSON_Delete(line);
+	}
+}
+END_TEST
+
+START_TEST(full_pipe_is_not_waited_for)
+{
+	static const char page[LINE_MAX_LEN];
+
+	capture(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	while (write(pipe_fds[1], page, sizeof(page)) > 0) {
+	}
+	fcntl(pipe_fds[1], F_SETFL, 0);
+	log_error("dropped");
+	fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
+	while (read(pipe_fds[0], written, sizeof(written)) > 0) {
+	}
+	log_error("written again");
+	ck_assert_str_eq(captured_text(), "error: written again");
+}
+END_TEST
+
+START_TEST(names_are_found)
+{
+	enum log_level level;
+	enum log_format format;
+
+	ck_assert(log_level_find("none", &level) && level == LOG_LEVEL_NONE);
+	ck_assert(log_level_find("trace", &level) && level == LOG_LEVEL_TRACE);
+	ck_assert(!log_level_find("Warning", &level));
+	ck_assert(!log_level_find("", &level));
+	ck_assert(log_format_find("text", &format) && format == LOG_FORMAT_TEXT);
+	ck_assert(log_format_find("json", &format) && format == LOG_FORMAT_JSON);
+	ck_assert(!log_format_find("xml", &format));
+}
+END_TEST
+
+CASES_MAIN("log", NULL, NULL, {text_line_has_time_level_and_profile, 1},
+	{json_line_is_one_object, 1}, {journal_gets_the_priority_and_has_the_time, 1},
+	{levels_below_are_not_written, 6}, {what_is_not_printable_is_escaped, 1},
+	{long_line_is_cut_and_stays_a_line, 10}, {full_pipe_is_not_waited_for, 1},
+	{names_are_found, 1})
