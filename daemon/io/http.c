@@ -50,7 +50,7 @@ struct http_transfer {
 	struct secret *form, *authorization;
 	struct curl_slist headers[3]; /* not allocated by curl, so never freed by it */
 	X509_STORE *store;            /* a reference, NULL for plain http */
-	char *host;                   /* as the URL has it, for texts */
+	char *host;                   /* the name to resolve, for texts; NULL: none */
 	char *peer;                   /* host:port, or the Unix socket's path */
 	int64_t connect_timeout_ms, request_timeout_ms, started_ms, duration_ms;
 
@@ -154,7 +154,7 @@ static void describe_timeout(struct http_transfer *transfer)
 	if (connected_us) {
 		transfer_set_error(transfer, "no %sanswer within %g %s",
 			transfer->status ? "whole " : "", (double)limit_ms / 1000, unit);
-	} else if (resolved_us) {
+	} else if (resolved_us || !transfer->host) {
 		transfer_set_error(transfer, "no connection to %s within %g %s", transfer->peer,
 			(double)limit_ms / 1000, unit);
 	} else {
@@ -494,14 +494,13 @@ static int transfer_take_url(struct http_transfer *transfer, const struct http_r
 		result = -EINVAL;
 		goto out;
 	}
-	transfer->host = strdup(host);
-	if (!transfer->host) {
-		goto out;
-	}
 	if (request->unix_socket) {
 		transfer->peer = strdup(request->unix_socket);
-	} else if (asprintf(&transfer->peer, "%s:%s", host, port) < 0) {
-		transfer->peer = NULL;
+	} else {
+		transfer->host = strdup(host);
+		if (!transfer->host || asprintf(&transfer->peer, "%s:%s", host, port) < 0) {
+			transfer->peer = NULL;
+		}
 	}
 	if (!transfer->peer) {
 		goto out;

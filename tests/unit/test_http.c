@@ -290,6 +290,46 @@ START_TEST(request_goes_over_a_unix_socket)
 }
 END_TEST
 
+START_TEST(unix_socket_that_accepts_nobody_blocks_nobody)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char directory[] = "/tmp/test_http_XXXXXX";
+	char expected[256];
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", directory);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 0), 0);
+	strcpy(url, "https://gateway.test/oauth/token");
+	request.unix_socket = address.sun_path;
+	request.connect_timeout_ms = SHORT_MS * multiplier;
+	snprintf(expected, sizeof(expected), "no connection to %s", address.sun_path);
+	for (int i = 0; i < 3; i++) {
+		post(&outcome);
+	}
+	run();
+	ck_assert_int_eq(outcome.calls, 3);
+	printf("%s\n", outcome.error);
+	close(fd);
+	unlink(address.sun_path);
+	rmdir(directory);
+}
+END_TEST
+
+START_TEST(header_line_without_an_end_is_an_error)
+{
+	char *answer = malloc(300000);
+	ck_assert_ptr_nonnull(answer);
+	memset(answer, 'a', 299999);
+	answer[299999] = 0;
+	memcpy(answer, "HTTP/1.1 200 OK\r\nX: ", 20);
+	answer_with((const char *const[]){answer, NULL});
+	printf("%s\n", outcome.error);
+	free(answer);
+}
+END_TEST
+
 START_TEST(every_request_has_a_connection_of_its_own)
 {
 	start_server(&(struct http_script){.pieces = whole, .hold = true}, false);
@@ -849,7 +889,7 @@ END_TEST
 
 CASES_MAIN("http", set_up, tear_down, {whole_answer_comes_with_its_headers, 1},
 	{request_has_what_a_token_request_needs_and_no_more, 1},
-	{request_without_authorization_has_no_such_header, 1}, {request_goes_over_a_unix_socket, 1},
+	{request_without_authorization_has_no_such_header, 1}, {request_goes_over_a_unix_socket, 1},{unix_socket_that_accepts_nobody_blocks_nobody,1},{header_line_without_an_end_is_an_error,1},
 	{every_request_has_a_connection_of_its_own, 1},
 	{close_before_the_answer_is_an_error_after_one_request, 1},
 	{close_within_the_headers_is_an_error, 10}, {close_within_the_body_is_an_error, 4},
