@@ -49,7 +49,7 @@ static void free_reply(struct reply *reply)
 	reply_done(reply);
 }
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
 	if (*fd >= 0) {
 		close(*fd);
@@ -275,7 +275,8 @@ static int read_file(const char *name, char *dst, size_t size, size_t *ret_len)
 	ssize_t n = 1;
 
 	if (strcmp(name, "-") != 0) {
-		fd = opened = open(name, O_RDONLY | O_CLOEXEC);
+		opened = open(name, O_RDONLY | O_CLOEXEC);
+		fd = opened;
 		if (fd < 0) {
 			return -errno;
 		}

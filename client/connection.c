@@ -18,7 +18,7 @@
 _Static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) == CONNECTION_PATH_SIZE,
 	"unix(7) has another size");
 
-static void close_fd(int *fd)
+static void close_fd(const int *fd)
 {
 	if (*fd >= 0) {
 		close(*fd);

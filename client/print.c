@@ -19,6 +19,9 @@ enum {
 	LABEL_WIDTH = 14,   /* columns that print_info()'s labels take */
 	COLUMN_GAP = 2,     /* blanks between columns of the table */
 	ESCAPE_MAX = 6,     /* bytes of an escaped character: \u202e */
+	MINUTE_S = 60,
+	HOUR_S = 60 * MINUTE_S,
+	DAY_S = 24 * HOUR_S,
 };
 
 #define RED    "\033[31m"
@@ -111,7 +114,7 @@ void print_escape(char *dst, size_t size, const char *text)
 		}
 		shown_len = strlen(shown);
 		if (used + shown_len >= size) {
-			strcpy(dst + fits, more);
+			memcpy(dst + fits, more, sizeof(more));
 			return;
 		}
 		memcpy(dst + used, shown, shown_len);
@@ -205,16 +208,17 @@ static const char *show_span(char dst[SPAN_SIZE], int64_t ms)
 {
 	int64_t s = ms / 1000;
 
-	if (s < 60) {
+	if (s < MINUTE_S) {
 		snprintf(dst, SPAN_SIZE, "%lld s", (long long)s);
-	} else if (s < 60 * 60) {
-		snprintf(dst, SPAN_SIZE, "%lld min %lld s", (long long)s / 60, (long long)s % 60);
-	} else if (s < 24 * 60 * 60) {
-		snprintf(dst, SPAN_SIZE, "%lld h %lld min", (long long)s / 3600,
-			(long long)s / 60 % 60);
+	} else if (s < HOUR_S) {
+		snprintf(dst, SPAN_SIZE, "%lld min %lld s", (long long)s / MINUTE_S,
+			(long long)s % MINUTE_S);
+	} else if (s < DAY_S) {
+		snprintf(dst, SPAN_SIZE, "%lld h %lld min", (long long)s / HOUR_S,
+			(long long)s % HOUR_S / MINUTE_S);
 	} else {
-		snprintf(dst, SPAN_SIZE, "%lld d %lld h", (long long)s / 86400,
-			(long long)s / 3600 % 24);
+		snprintf(dst, SPAN_SIZE, "%lld d %lld h", (long long)s / DAY_S,
+			(long long)s % DAY_S / HOUR_S);
 	}
 	return dst;
 }

@@ -10,6 +10,7 @@
 #include "core/broker.h"
 #include "core/quota.h"
 #include "core/settings.h"
+#include "core/token.h"
 #include "outcome.h"
 #include "proto/frame.h"
 #include "proto/message.h"
@@ -50,7 +51,7 @@ struct pending {
 struct call {
 	struct dispatch *dispatch;
 	struct session *session;
-	const struct request *request;
+	struct request *request;
 	const struct endpoint *endpoint;
 	struct profile *profile; /* of endpoints that have one */
 	int64_t now_ms;
@@ -65,7 +66,7 @@ struct endpoint {
 	void (*handle)(struct call *call);
 };
 
-enum parameter {
+enum parameter_set {
 	PARAMETER_PROFILE = 1 << 0,
 	PARAMETER_MIN_VALIDITY = 1 << 1,
 	PARAMETER_REJECTED_TOKEN = 1 << 2,
@@ -148,6 +149,12 @@ static int64_t wall_offset(const struct dispatch *dispatch)
 	return dispatch->ops->wall_offset(dispatch->context);
 }
 
+/* Rendered once, when it is first handed out. */
+static struct payload *token_payload(const struct dispatch *dispatch, struct token *token)
+{
+	return token->rendered ? token->rendered : view_token(token, wall_offset(dispatch));
+}
+
 /* The answer to a request for a token or a refresh, now or after a wait. */
 static void answer_outcome(struct dispatch *dispatch, struct session *session, const char *head,
 	size_t head_len, enum access_right right, const struct profile *profile,
@@ -162,8 +169,7 @@ static void answer_outcome(struct dispatch *dispatch, struct session *session, c
 				view_profile(dispatch->broker, profile, wall_offset(dispatch))));
 	} else {
 		dispatch->tokens++;
-		answer(dispatch, session, head, head_len,
-			view_token(outcome->token, wall_offset(dispatch)));
+		answer(dispatch, session, head, head_len, token_payload(dispatch, outcome->token));
 	}
 }
 
@@ -425,47 +431,41 @@ static const struct endpoint *endpoint_find(const char *name)
 	return NULL;
 }
 
-static bool read_parameter(struct call *call, const cJSON *item)
+static bool read_parameter(struct call *call, const struct parameter *parameter)
 {
+	const struct walk_value *value = &parameter->value;
 	unsigned takes = call->endpoint->parameters;
 
-	if ((takes & PARAMETER_PROFILE) && strcmp(item->string, "profile") == 0) {
-		if (!cJSON_IsString(item)) {
-			return fail(call, ERROR_INVALID_REQUEST, "profile has to be a string");
-		}
-		call->profile_name = item->valuestring;
-		return true;
+	if ((takes & PARAMETER_PROFILE) && strcmp(parameter->name, "profile") == 0) {
+		call->profile_name = value->text;
+		return value->type == WALK_STRING ||
+		       fail(call, ERROR_INVALID_REQUEST, "profile has to be a string");
 	}
-	if ((takes & PARAMETER_MIN_VALIDITY) && strcmp(item->string, "minValidity") == 0) {
-		if (!cJSON_IsNumber(item) || item->valuedouble < 0) {
-			return fail(call, ERROR_INVALID_REQUEST,
-				"minValidity has to be a number of seconds, 0 or more");
-		}
-		call->want.min_validity_ms = item->valuedouble < MIN_VALIDITY_MAX_S
-						     ? (int64_t)(item->valuedouble * 1000)
+	if ((takes & PARAMETER_MIN_VALIDITY) && strcmp(parameter->name, "minValidity") == 0) {
+		call->want.min_validity_ms = parameter->number < MIN_VALIDITY_MAX_S
+						     ? (int64_t)(parameter->number * 1000)
 						     : MIN_VALIDITY_MAX_S * INT64_C(1000);
-		return true;
+		return (value->type == WALK_NUMBER && parameter->number >= 0) ||
+		       fail(call, ERROR_INVALID_REQUEST,
+			       "minValidity has to be a number of seconds, 0 or more");
 	}
-	if ((takes & PARAMETER_REJECTED_TOKEN) && strcmp(item->string, "rejectedToken") == 0) {
-		if (!cJSON_IsString(item)) {
-			return fail(
-				call, ERROR_INVALID_REQUEST, "rejectedToken has to be a string");
-		}
-		call->want.rejected = item->valuestring;
-		call->want.rejected_len = strlen(item->valuestring);
-		return true;
+	if ((takes & PARAMETER_REJECTED_TOKEN) && strcmp(parameter->name, "rejectedToken") == 0) {
+		call->want.rejected = value->text;
+		call->want.rejected_len = value->len;
+		return value->type == WALK_STRING ||
+		       fail(call, ERROR_INVALID_REQUEST, "rejectedToken has to be a string");
 	}
 	return fail(call, ERROR_INVALID_REQUEST, "%s takes no parameter \"%.64s\"",
-		call->endpoint->name, item->string);
+		call->endpoint->name, parameter->name);
 }
 
 static bool read_parameters(struct call *call)
 {
-	const cJSON *item;
+	struct parameter parameter;
 
 	call->profile_name = default_profile;
-	cJSON_ArrayForEach (item, call->request->parameters) {
-		if (!read_parameter(call, item)) {
+	while (request_parameter(call->request, &parameter)) {
+		if (!read_parameter(call, &parameter)) {
 			return false;
 		}
 	}
@@ -509,8 +509,8 @@ static void call_endpoint(struct call *call)
 	}
 }
 
-bool dispatch_line(struct dispatch *dispatch, struct session *session, const char *line, size_t len,
-	int64_t now_ms)
+bool dispatch_line(
+	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms)
 {
 	struct request request;
 	char why[MESSAGE_WHY_MAX];
@@ -536,7 +536,6 @@ bool dispatch_line(struct dispatch *dispatch, struct session *session, const cha
 		answer_error(dispatch, session, request.head, request.head_len,
 			ERROR_INVALID_REQUEST, why, 0);
 	}
-	request_done(&request);
 	return !fatal;
 }
 

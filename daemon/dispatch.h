@@ -61,10 +61,10 @@ void session_init(struct session *session, const struct session_ops *ops,
 /* Forgets what it waits for. */
 void session_done(struct session *session, struct dispatch *dispatch);
 
-/* Handles one line; line[len] is NUL. False: the connection is to be closed behind the answers that
- * are out. */
-bool dispatch_line(struct dispatch *dispatch, struct session *session, const char *line, size_t len,
-	int64_t now_ms);
+/* Handles one line; line[len] is NUL, and it is written to. False: the connection is to be closed
+ * behind the answers that are out. */
+bool dispatch_line(
+	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms);
 
 /* Answers a line that was too long to be read. */
 void dispatch_too_long(struct dispatch *dispatch, struct session *session);

@@ -2,7 +2,10 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "escape.h"
 
 enum {
 	NUMBER_MAX = 63, /* bytes of a number: cJSON cuts longer ones */
@@ -15,38 +18,8 @@ enum {
 struct scan {
 	const unsigned char *at;
 	const unsigned char *end;
+	bool duplicate; /* two members of one name were met */
 };
-
-/* Eight equal bytes, and the high bit of each. */
-#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HIGH_BITS   EIGHT(0x80)
-
-/* A high bit where a byte of word is below n; exact when no byte of word has its own. */
-#define BELOW(word, n) (((word)-EIGHT(n)) & ~(word)&HIGH_BITS)
-
-/* Bytes that stand in a JSON string as themselves and need no further look. */
-static bool is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
-{
-	while (end - at >= 8) {
-		uint64_t word;
-
-		memcpy(&word, at, sizeof(word));
-		if ((word & HIGH_BITS) || BELOW(word, 0x20) || BELOW(word ^ EIGHT('"'), 1) ||
-			BELOW(word ^ EIGHT('\\'), 1)) {
-			break;
-		}
-		at += sizeof(word);
-	}
-	while (at < end && is_plain(*at)) {
-		at++;
-	}
-	return at;
-}
 
 /* The length of the character at `at` that is not ASCII, or 0 where none is well-formed (RFC 3629,
  * section 4). */
@@ -118,26 +91,6 @@ static enum json_status unexpected(const struct scan *scan)
 	return *scan->at == '\0' && scan->at < scan->end ? JSON_HAS_NUL : JSON_BAD_SYNTAX;
 }
 
-/* Takes the four digits of a \u escape; -1 when they are not there. */
-static int take_hex4(struct scan *scan)
-{
-	int value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		unsigned char c = *scan->at;
-
-		if (c >= '0' && c <= '9') {
-			value = value * 16 + (c - '0');
-		} else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-			value = value * 16 + ((c | 0x20) - 'a' + 10);
-		} else {
-			return -1;
-		}
-		scan->at++;
-	}
-	return value;
-}
-
 /* Takes what follows a backslash. */
 static enum json_status scan_escape(struct scan *scan)
 {
@@ -150,7 +103,7 @@ static enum json_status scan_escape(struct scan *scan)
 	if (!take(scan, 'u')) {
 		return unexpected(scan);
 	}
-	unit = take_hex4(scan);
+	unit = escape_hex4(&scan->at);
 	if (unit < 0) {
 		return unexpected(scan);
 	}
@@ -161,7 +114,7 @@ static enum json_status scan_escape(struct scan *scan)
 		if (!take(scan, '\\') || !take(scan, 'u')) {
 			return unexpected(scan);
 		}
-		unit = take_hex4(scan);
+		unit = escape_hex4(&scan->at);
 		return unit >= 0xdc00 && unit <= 0xdfff ? JSON_OK : JSON_BAD_SYNTAX;
 	}
 	return unit >= 0xdc00 && unit <= 0xdfff ? JSON_BAD_SYNTAX : JSON_OK;
@@ -171,7 +124,7 @@ static enum json_status scan_escape(struct scan *scan)
 static enum json_status scan_string(struct scan *scan)
 {
 	for (;;) {
-		scan->at = skip_plain(scan->at, scan->end);
+		scan->at = escape_skip_plain(scan->at, scan->end);
 		if (take(scan, '"')) {
 			return JSON_OK;
 		}
@@ -208,6 +161,7 @@ static bool take_digits(struct scan *scan)
 static enum json_status scan_number(struct scan *scan)
 {
 	const unsigned char *begin = scan->at;
+	bool exponent;
 
 	take(scan, '-');
 	if (!take(scan, '0') && !take_digits(scan)) {
@@ -216,7 +170,8 @@ static enum json_status scan_number(struct scan *scan)
 	if (take(scan, '.') && !take_digits(scan)) {
 		return unexpected(scan);
 	}
-	if (take(scan, 'e') || take(scan, 'E')) {
+	exponent = take(scan, 'e') || take(scan, 'E');
+	if (exponent) {
 		if (!take(scan, '+')) {
 			take(scan, '-');
 		}
@@ -224,7 +179,11 @@ static enum json_status scan_number(struct scan *scan)
 			return unexpected(scan);
 		}
 	}
-	return scan->at - begin <= NUMBER_MAX ? JSON_OK : JSON_BAD_SYNTAX;
+	if (scan->at - begin > NUMBER_MAX ||
+		(exponent && !isfinite(strtod((const char *)begin, NULL)))) {
+		return JSON_BAD_SYNTAX;
+	}
+	return JSON_OK;
 }
 
 static enum json_status scan_word(struct scan *scan, const char *word)
@@ -238,52 +197,131 @@ static enum json_status scan_word(struct scan *scan, const char *word)
 	return JSON_OK;
 }
 
-static enum json_status scan_value(struct scan *scan, int depth);
+/* The name of a member as it stands in the text, without its quotes. */
+struct name {
+	const unsigned char *begin, *end;
+};
 
-/* Takes a list from behind its opening bracket or brace on. */
-static enum json_status scan_list(struct scan *scan, char close, int depth)
+static bool has_escape(struct name name)
 {
-	enum json_status status;
-	int members = 0;
+	return memchr(name.begin, '\\', (size_t)(name.end - name.begin));
+}
 
-	if (depth > JSON_DEPTH_MAX) {
-		return JSON_TOO_DEEP;
-	}
-	skip_space(scan);
-	if (take(scan, close)) {
-		return JSON_OK;
+/* Whether two names are the same once decoded. */
+static bool same_name(struct name a, struct name b)
+{
+	char a_bytes[4], b_bytes[4]; /* the character at hand */
+	char *a_end = a_bytes, *b_end = b_bytes, *a_at = a_bytes, *b_at = b_bytes;
+
+	if (!has_escape(a) && !has_escape(b)) {
+		return a.end - a.begin == b.end - b.begin &&
+		       memcmp(a.begin, b.begin, (size_t)(a.end - a.begin)) == 0;
 	}
 	for (;;) {
-		if (close == '}') {
-			if (!take(scan, '"')) {
-				return unexpected(scan);
-			}
-			if (++members > JSON_MEMBERS_MAX) {
-				return JSON_TOO_MANY_MEMBERS;
-			}
-			status = scan_string(scan);
-			if (status != JSON_OK) {
-				return status;
-			}
-			skip_space(scan);
-			if (!take(scan, ':')) {
-				return unexpected(scan);
-			}
-			skip_space(scan);
+		if (a_at == a_end && a.begin < a.end) {
+			a_end = escape_take(&a.begin, a_at = a_bytes);
 		}
-		status = scan_value(scan, depth);
+		if (b_at == b_end && b.begin < b.end) {
+			b_end = escape_take(&b.begin, b_at = b_bytes);
+		}
+		if (a_at == a_end || b_at == b_end) {
+			return a_at == a_end && b_at == b_end;
+		}
+		if (*a_at++ != *b_at++) {
+			return false;
+		}
+	}
+}
+
+static enum json_status scan_value(struct scan *scan, int depth);
+
+/* Takes what stands around the values of a list: the closing bracket or brace, or the comma before
+ * the next one. */
+static enum json_status scan_behind(struct scan *scan, char close, bool *ret_end)
+{
+	skip_space(scan);
+	*ret_end = take(scan, close);
+	if (!*ret_end && !take(scan, ',')) {
+		return unexpected(scan);
+	}
+	skip_space(scan);
+	return JSON_OK;
+}
+
+static enum json_status scan_array(struct scan *scan, int depth)
+{
+	bool end = false;
+
+	skip_space(scan);
+	if (take(scan, ']')) {
+		return JSON_OK;
+	}
+	while (!end) {
+		enum json_status status = scan_value(scan, depth);
+
+		if (status == JSON_OK) {
+			status = scan_behind(scan, ']', &end);
+		}
 		if (status != JSON_OK) {
 			return status;
 		}
-		skip_space(scan);
-		if (take(scan, close)) {
-			return JSON_OK;
-		}
-		if (!take(scan, ',')) {
-			return unexpected(scan);
-		}
-		skip_space(scan);
 	}
+	return JSON_OK;
+}
+
+/* Takes a member's name with its colon. */
+static enum json_status scan_name(struct scan *scan, struct name *names, int n)
+{
+	enum json_status status;
+
+	if (!take(scan, '"')) {
+		return unexpected(scan);
+	}
+	if (n == JSON_MEMBERS_MAX) {
+		return JSON_TOO_MANY_MEMBERS;
+	}
+	names[n].begin = scan->at;
+	status = scan_string(scan);
+	if (status != JSON_OK) {
+		return status;
+	}
+	names[n].end = scan->at - 1;
+	for (int i = 0; i < n; i++) {
+		if (same_name(names[i], names[n])) {
+			scan->duplicate = true; /* told unless the text is worse than that */
+		}
+	}
+	skip_space(scan);
+	if (!take(scan, ':')) {
+		return unexpected(scan);
+	}
+	skip_space(scan);
+	return JSON_OK;
+}
+
+static enum json_status scan_object(struct scan *scan, int depth)
+{
+	struct name names[JSON_MEMBERS_MAX] __attribute__((uninitialized));
+	bool end = false;
+
+	skip_space(scan);
+	if (take(scan, '}')) {
+		return JSON_OK;
+	}
+	for (int n = 0; !end; n++) {
+		enum json_status status = scan_name(scan, names, n);
+
+		if (status == JSON_OK) {
+			status = scan_value(scan, depth);
+		}
+		if (status == JSON_OK) {
+			status = scan_behind(scan, '}', &end);
+		}
+		if (status != JSON_OK) {
+			return status;
+		}
+	}
+	return JSON_OK;
 }
 
 /* Takes a value; depth is that of the list around it. */
@@ -295,10 +333,10 @@ static enum json_status scan_value(struct scan *scan, int depth)
 		return scan_string(scan);
 	case '{':
 		scan->at++;
-		return scan_list(scan, '}', depth + 1);
+		return depth < JSON_DEPTH_MAX ? scan_object(scan, depth + 1) : JSON_TOO_DEEP;
 	case '[':
 		scan->at++;
-		return scan_list(scan, ']', depth + 1);
+		return depth < JSON_DEPTH_MAX ? scan_array(scan, depth + 1) : JSON_TOO_DEEP;
 	case 't':
 		return scan_word(scan, "true");
 	case 'f':
@@ -310,10 +348,10 @@ static enum json_status scan_value(struct scan *scan, int depth)
 	}
 }
 
-static enum json_status scan_text(const char *text, size_t len)
+enum json_status json_check(const char *text, size_t len)
 {
 	const unsigned char *begin = (const unsigned char *)text;
-	struct scan scan = {begin, begin + len};
+	struct scan scan = {.at = begin, .end = begin + len};
 	enum json_status status;
 
 	skip_space(&scan);
@@ -326,64 +364,19 @@ static enum json_status scan_text(const char *text, size_t len)
 	if (status != JSON_OK && !json_is_utf8(text, len)) {
 		return JSON_NOT_UTF8;
 	}
-	return status;
-}
-
-/* Whether one of the members before this one has its name. */
-static bool is_duplicate(const cJSON *object, const cJSON *member)
-{
-	for (const cJSON *other = object->child; other != member; other = other->next) {
-		if (strcmp(other->string, member->string) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Looks for what only the decoded values show. JSON_MEMBERS_MAX bounds the search for duplicates;
- * valuedouble is 0 in what is no number. */
-static enum json_status check_tree(const cJSON *tree)
-{
-	bool is_object = cJSON_IsObject(tree);
-	const cJSON *item;
-
-	cJSON_ArrayForEach (item, tree) {
-		if (is_object && is_duplicate(tree, item)) {
-			return JSON_DUPLICATE_MEMBER;
-		}
-		if (item->child) {
-			enum json_status status = check_tree(item);
-
-			if (status != JSON_OK) {
-				return status;
-			}
-		} else if (!isfinite(item->valuedouble)) {
-			return JSON_BAD_SYNTAX;
-		}
-	}
-	return isfinite(tree->valuedouble) ? JSON_OK : JSON_BAD_SYNTAX;
+	return status == JSON_OK && scan.duplicate ? JSON_DUPLICATE_MEMBER : status;
 }
 
 enum json_status json_parse(const char *text, size_t len, cJSON **ret_tree)
 {
-	enum json_status status = scan_text(text, len);
-	cJSON *tree;
+	enum json_status status = json_check(text, len);
 
 	if (status != JSON_OK) {
 		return status;
 	}
 	/* The NUL counts: with it cJSON sees that nothing follows. */
-	tree = cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
-	if (!tree) {
-		return JSON_NO_MEMORY;
-	}
-	status = check_tree(tree);
-	if (status != JSON_OK) {
-		cJSON_Delete(tree);
-		return status;
-	}
-	*ret_tree = tree;
-	return JSON_OK;
+	*ret_tree = cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
+	return *ret_tree ? JSON_OK : JSON_NO_MEMORY;
 }
 
 const char *json_status_text(enum json_status status)
@@ -443,7 +436,7 @@ size_t json_quote(char *dst, const char *text, size_t len)
 		const unsigned char *plain = at;
 		size_t taken;
 
-		at = skip_plain(at, end);
+		at = escape_skip_plain(at, end);
 		if (at < end && *at >= 0x80) {
 			at += utf8_length(at, end);
 		}

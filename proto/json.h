@@ -25,11 +25,14 @@ enum json_status {
 };
 
 /*
- * Parses one JSON text of exactly len bytes; text[len] must be NUL. White space around it is
- * taken. No byte order mark, no raw control characters, no leading zeros, no lone surrogates, no
- * number beyond a double or of more than 63 bytes, nothing behind the text. On JSON_OK *ret_tree
- * is the caller's (cJSON_Delete). Names in it are compared with cJSON's …CaseSensitive functions.
+ * Checks one JSON text of exactly len bytes; text[len] must be NUL. White space around it is taken.
+ * No byte order mark, no raw control characters, no leading zeros, no lone surrogates, no number of
+ * more than 63 bytes or beyond a double, no two members of one name, nothing behind the text.
  */
+enum json_status json_check(const char *text, size_t len);
+
+/* The same, and a tree of it, the caller's (cJSON_Delete). Names in it are compared with cJSON's
+ * …CaseSensitive functions. */
 enum json_status json_parse(const char *text, size_t len, cJSON **ret_tree);
 
 /* One sentence part for people, for example "the text is not valid UTF-8". */

@@ -15,9 +15,6 @@ static const char head_begin[] = "{\"referenceId\":";
 static const char data_begin[] = "\"data\":";
 static const char tail_end[] = "}\n";
 
-/* One more than the largest number of MESSAGE_REFERENCE_DIGITS_MAX digits. */
-static const double reference_limit = 1e15;
-
 /* The last millisecond that a year of four digits has: 9999-12-31T23:59:59.999Z. */
 static const int64_t time_max_ms = INT64_C(253402300799999);
 
@@ -50,110 +47,127 @@ static char *put_decimal(char *dst, int64_t value)
 	return put(dst, digits + begin, sizeof(digits) - begin);
 }
 
-/* Sets how the reply begins. False when the reference is neither of what it may be. */
-static bool set_head(struct request *request, const cJSON *reference)
+static bool is_integer(const struct walk_value *value)
 {
+	size_t sign = value->text[0] == '-' ? 1 : 0;
+	size_t digits = strspn(value->text + sign, "0123456789");
+
+	return sign + digits == value->len && digits <= MESSAGE_REFERENCE_DIGITS_MAX;
+}
+
+/* Sets how the reply begins: the reference goes back as it came. False when it is neither of what
+ * it may be. */
+static bool set_head(struct request *request, struct walk_value *reference)
+{
+	bool is_string = reference->type == WALK_STRING;
+	size_t quotes = is_string ? 1 : 0;
 	char *dst = put(request->head, head_begin, sizeof(head_begin) - 1);
 
-	if (cJSON_IsString(reference)) {
-		size_t len = strlen(reference->valuestring);
-
-		if (len > MESSAGE_REFERENCE_MAX) {
-			return false;
-		}
-		dst += json_quote(dst, reference->valuestring, len);
-	} else if (cJSON_IsNumber(reference)) {
-		double value = reference->valuedouble;
-
-		if (fabs(value) >= reference_limit || value != trunc(value)) {
-			return false;
-		}
-		dst = put_decimal(dst, (int64_t)value);
-	} else {
+	if (!is_string && (reference->type != WALK_NUMBER || !is_integer(reference))) {
 		return false;
 	}
+	if (reference->len > JSON_QUOTED_MAX(MESSAGE_REFERENCE_MAX) - 2) {
+		return false;
+	}
+	dst = put(dst, reference->text - quotes, reference->len + 2 * quotes);
 	*dst++ = ',';
+	if (is_string) {
+		walk_decode(reference);
+		if (reference->len > MESSAGE_REFERENCE_MAX) {
+			return false;
+		}
+	}
 	request->head_len = (size_t)(dst - request->head);
 	return true;
 }
 
-/* Sets the parameters. False when they are neither of what they may be. */
-static bool set_parameters(struct request *request, const cJSON *parameters)
+static bool is_null(const struct walk_value *value)
 {
-	if (cJSON_IsArray(parameters)) {
-		parameters = parameters->child;
-		if (parameters && (parameters->next || !cJSON_IsObject(parameters))) {
+	return value->type == WALK_WORD && value->text[0] == 'n';
+}
+
+/* Sets the parameters. False when they are neither of what they may be. */
+static bool set_parameters(struct request *request, struct walk_value parameters)
+{
+	struct walk_value first;
+	struct walk walk = {parameters.text, parameters.text + parameters.len};
+
+	if (parameters.type == WALK_ARRAY) {
+		if (!walk_element(&walk, &first)) {
+			return true;
+		}
+		if (walk_element(&walk, &parameters)) {
 			return false;
 		}
-	} else if (cJSON_IsNull(parameters)) {
-		parameters = NULL;
-	} else if (!cJSON_IsObject(parameters)) {
-		return false;
+		parameters = first;
+	} else if (is_null(&parameters)) {
+		return true;
 	}
-	request->parameters = parameters;
-	return true;
+	request->parameters = (struct walk){parameters.text, parameters.text + parameters.len};
+	return parameters.type == WALK_OBJECT;
 }
 
 /* Reads the members of a request; returns what is wrong with them, or NULL. */
-static const char *read_members(struct request *request)
+static const char *read_members(struct request *request, struct walk *line)
 {
-	const cJSON *reference = NULL, *name = NULL, *parameters = NULL;
-	const cJSON *member;
+	struct walk_value member, value;
+	struct walk_value reference = {0}, name = {0}, parameters = {0};
 
-	cJSON_ArrayForEach (member, request->tree) {
-		if (strcmp(member->string, "request") == 0) {
-			name = member;
-		} else if (strcmp(member->string, "referenceId") == 0) {
-			reference = member;
-		} else if (strcmp(member->string, "parameters") == 0) {
-			parameters = member;
+	while (walk_member(line, &member, &value)) {
+		const char *is = walk_decode(&member);
+
+		if (strcmp(is, "request") == 0) {
+			name = value;
+		} else if (strcmp(is, "referenceId") == 0) {
+			reference = value;
+		} else if (strcmp(is, "parameters") == 0) {
+			parameters = value;
 		}
 	}
-	if (reference && !set_head(request, reference)) {
+	if (reference.text && !set_head(request, &reference)) {
+		memcpy(request->head, MESSAGE_HEAD_NONE, request->head_len);
 		return "\"referenceId\" must be a string of at most 128 bytes or an integer of at "
 		       "most 15 digits; leave it out to have none";
 	}
-	if (!name || !cJSON_IsString(name) || name->valuestring[0] == '\0') {
+	if (!name.text || name.type != WALK_STRING || name.len == 0) {
 		return "\"request\" must be a string that names an endpoint, for example "
 		       "\"auth.getJwtToken\"";
 	}
-	if (strlen(name->valuestring) > MESSAGE_NAME_MAX) {
+	walk_decode(&name);
+	if (name.len > MESSAGE_NAME_MAX) {
 		return "The name in \"request\" is longer than 128 bytes; "
 		       "system.getAllowedServices lists those that you may use";
 	}
-	if (parameters && !set_parameters(request, parameters)) {
+	if (parameters.text && !set_parameters(request, parameters)) {
 		return "\"parameters\" must be an object, or an array that holds one object; leave "
 		       "it out to have none";
 	}
-	request->name = strcmp(name->valuestring, "getJwtToken") == 0 ? "auth.getJwtToken"
-								      : name->valuestring;
+	request->name = strcmp(name.text, "getJwtToken") == 0 ? "auth.getJwtToken" : name.text;
 	return NULL;
 }
 
-bool request_parse(struct request *request, const char *line, size_t len, char why[MESSAGE_WHY_MAX],
-	bool *ret_fatal)
+bool request_parse(
+	struct request *request, char *line, size_t len, char why[MESSAGE_WHY_MAX], bool *ret_fatal)
 {
-	enum json_status status;
-	const char *wrong;
+	enum json_status status = json_check(line, len);
+	struct walk walk = {line, line + len};
+	const char *wrong =
+		"Send each request as one JSON object on one line: this is another value";
 
-	request->tree = NULL;
 	request->name = NULL;
-	request->parameters = NULL;
+	request->parameters = (struct walk){0};
 	request->head_len = sizeof(MESSAGE_HEAD_NONE) - 1;
 	memcpy(request->head, MESSAGE_HEAD_NONE, request->head_len);
-	*ret_fatal = false;
-
-	status = json_parse(line, len, &request->tree);
+	*ret_fatal = status == JSON_NOT_UTF8;
 	if (status != JSON_OK) {
-		*ret_fatal = status == JSON_NOT_UTF8;
 		snprintf(why, MESSAGE_WHY_MAX,
 			"Send each request as one JSON object on one line: %s",
 			json_status_text(status));
 		return false;
 	}
-	wrong = cJSON_IsObject(request->tree)
-			? read_members(request)
-			: "Send each request as one JSON object on one line: this is another value";
+	if (line[strspn(line, " \t\r\n")] == '{') {
+		wrong = read_members(request, &walk);
+	}
 	if (wrong) {
 		snprintf(why, MESSAGE_WHY_MAX, "%s", wrong);
 		return false;
@@ -161,10 +175,22 @@ bool request_parse(struct request *request, const char *line, size_t len, char w
 	return true;
 }
 
-void request_done(struct request *request)
+bool request_parameter(struct request *request, struct parameter *parameter)
 {
-	cJSON_Delete(request->tree);
-	request->tree = NULL;
+	struct walk_value name;
+
+	if (!request->parameters.at ||
+		!walk_member(&request->parameters, &name, &parameter->value)) {
+		return false;
+	}
+	parameter->name = walk_decode(&name);
+	parameter->number = 0;
+	if (parameter->value.type == WALK_STRING) {
+		walk_decode(&parameter->value);
+	} else if (parameter->value.type == WALK_NUMBER) {
+		parameter->number = strtod(parameter->value.text, NULL);
+	}
+	return true;
 }
 
 struct payload *message_data(cJSON *data)

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "json.h"
 #include "payload.h"
+#include "walk.h"
 
 enum {
 	MESSAGE_REFERENCE_MAX = 128,       /* bytes of a referenceId that is a string */
@@ -26,23 +27,33 @@ enum {
 	MESSAGE_TIME_SIZE = 25, /* 2026-11-21T18:00:00.000Z and a NUL */
 };
 
+/* Everything in it stands in the line that was parsed, and lives as long. */
 struct request {
-	cJSON *tree;             /* owned */
-	const char *name;        /* lives with tree; "getJwtToken" is told as "auth.getJwtToken" */
-	const cJSON *parameters; /* an object in tree, or NULL where there are none */
+	const char *name; /* as it came, or "auth.getJwtToken" for its short form */
+	struct walk
+		parameters; /* what request_parameter() has not taken yet; at is NULL: nothing */
 	size_t head_len;
 	char head[MESSAGE_HEAD_MAX]; /* how the reply begins, head_len bytes */
 };
 
+/* A parameter; a string's text is decoded and NUL-terminated, other values stand as they came. */
+struct parameter {
+	const char *name;
+	struct walk_value value;
+	double number; /* of a number */
+};
+
 /*
- * Reads a line (line[len] is NUL). True: *request is filled. False: the line is to be answered
- * `invalid_request` with the text in why, *ret_fatal tells whether the connection is to be closed
- * behind that answer, and request->head is set all the same (with the reference where it could be
- * read). request_done() either way.
+ * Reads a line (line[len] is NUL), writing to it. True: *request is filled. False: the line is to
+ * be answered `invalid_request` with the text in why, *ret_fatal tells whether the connection is to
+ * be closed behind that answer, and request->head is set all the same (with the reference where it
+ * could be read).
  */
-bool request_parse(struct request *request, const char *line, size_t len, char why[MESSAGE_WHY_MAX],
+bool request_parse(struct request *request, char *line, size_t len, char why[MESSAGE_WHY_MAX],
 	bool *ret_fatal);
-void request_done(struct request *request);
+
+/* Takes the next parameter; false when there is none left. */
+bool request_parameter(struct request *request, struct parameter *parameter);
 
 /* A head without a reference, for answers to no request in particular. */
 #define MESSAGE_HEAD_NONE "{"

@@ -89,7 +89,8 @@ void form_add(struct form *form, const char *name, const char *value)
 void form_add_base64(struct form *form, const char *bytes, size_t len)
 {
 	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	enum { PAD = 64 };
 	const unsigned char *in = (const unsigned char *)bytes;
 
 	if (!form_reserve(form, (len + 2) / 3 * 4)) {
@@ -103,8 +104,8 @@ void form_add_base64(struct form *form, const char *bytes, size_t len)
 		group |= left > 2 ? in[i + 2] : 0;
 		form->text[form->len++] = digits[group >> 18];
 		form->text[form->len++] = digits[group >> 12 & 63];
-		form->text[form->len++] = left > 1 ? digits[group >> 6 & 63] : '=';
-		form->text[form->len++] = left > 2 ? digits[group & 63] : '=';
+		form->text[form->len++] = digits[left > 1 ? group >> 6 & 63 : PAD];
+		form->text[form->len++] = digits[left > 2 ? group & 63 : PAD];
 	}
 }
 

@@ -61,7 +61,7 @@ void nearest_offer(struct nearest *nearest, const char *name)
 		return;
 	}
 	d = distance(nearest->written, written_len, name, name_len);
-	if (d * DISTANCE_SHARE > name_len || (nearest->best && d >= nearest->distance)) {
+	if (d > name_len / DISTANCE_SHARE || (nearest->best && d >= nearest->distance)) {
 		return;
 	}
 	nearest->best = name;

@@ -76,7 +76,7 @@ enum profile_state profile_state(const struct profile *profile)
 const char *profile_state_name(enum profile_state state)
 {
 	static const char *const names[] = {
-#define X(symbol, name) [PROFILE_##symbol] = name,
+#define X(symbol, name) [PROFILE_##symbol] = (name),
 		PROFILE_STATES(X)
 #undef X
 	};

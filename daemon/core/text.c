@@ -15,7 +15,8 @@ static size_t utf8_sequence(const unsigned char *bytes, size_t len)
 
 	if (bytes[0] < 0x80) {
 		return 1;
-	} else if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf) {
+	}
+	if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf) {
 		n = 2;
 	} else if (bytes[0] >= 0xe0 && bytes[0] <= 0xef) {
 		n = 3;
@@ -78,11 +79,11 @@ void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
 		const char *piece = text + i;
 		char escape[5];
 		size_t taken = secret_at(piece, len - i, secrets, n_secrets);
-		size_t n = taken;
+		size_t n;
 
 		if (taken > 0) {
 			piece = "***";
-			n = 3;
+			n = strlen(piece);
 		} else {
 			n = taken = utf8_sequence((const unsigned char *)piece, len - i);
 			if (n == 0 || (n == 1 && ((unsigned char)*piece < ' ' || *piece == 0x7f)) ||

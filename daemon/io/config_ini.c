@@ -16,8 +16,6 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-enum { INI_CODE_UNKNOWN = 0 };
-
 /* One section's lines, with its heading; those before the first heading are one too. */
 struct part {
 	char *text;
@@ -132,7 +130,7 @@ static void tell_errors(struct part *part, struct ini_cfgobj *ini)
 		return;
 	}
 	for (char **error = errors; *error; error++) {
-		int code = INI_CODE_UNKNOWN;
+		int code = 0;
 		unsigned line = 1;
 
 		sscanf(*error, "Error (%d) on line %u", &code, &line);
@@ -305,7 +303,10 @@ void config_ini_read(
 			part.len += line_length(text + part.len, len - part.len);
 			lines++;
 		} while (part.len < len && text[part.len] != '[');
-		if (part.headed) {
+		/* libini's time grows with the square of them. */
+		if (lines > CONFIG_INI_LINES_MAX) {
+			tell(&part, part.line, "there are too many lines in this section");
+		} else if (part.headed) {
 			read_part(&part);
 		} else {
 			check_preamble(&part);

@@ -10,7 +10,8 @@ struct config_entries;
 struct config_problems;
 
 enum {
-	CONFIG_INI_KEYS_MAX = 200, /* in one section */
+	CONFIG_INI_KEYS_MAX = 200,    /* in one section */
+	CONFIG_INI_LINES_MAX = 10000, /* of one section, comments too */
 };
 
 /*

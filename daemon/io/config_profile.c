@@ -221,7 +221,7 @@ static void read_client_secret(const struct config_values *values, struct settin
 
 		if (entry && found) {
 			config_error(values->problems, &place,
-				"there is already %s on line %u; write one of them", found->key,
+				"there is %s on line %u too; write one of them", found->key,
 				found->line);
 			return;
 		}

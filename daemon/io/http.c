@@ -197,6 +197,9 @@ static void describe_error(struct http_transfer *transfer, CURLcode code)
 	case CURLE_RECV_ERROR:
 		transfer_set_error(transfer, "the connection broke: %s", curl_says(transfer, code));
 		break;
+	case CURLE_OUT_OF_MEMORY: /* libcurl's word for both */
+		transfer_set_error(transfer, "no memory, or the answer has a header too long");
+		break;
 	default:
 		transfer_set_error(transfer, "%s", curl_says(transfer, code));
 	}

@@ -31,20 +31,24 @@ struct http_request {
 
 /* Borrowed during the callback. */
 struct http_answer {
-	const char *error; /* why no whole HTTP answer came; NULL: it did */
+	const char *error; /* why no whole HTTP answer came, one clause of printable ASCII; NULL: it
+			      did */
 	int status;
 	const char *body; /* NUL-terminated; may hold more NULs */
 	size_t body_len;
-	const char *retry_after; /* header values, cut at HTTP_HEADER_MAX; NULL: absent */
+	/* Header values: printable ASCII, cut at HTTP_HEADER_MAX; NULL: absent. Those of
+	 * provisional answers (1xx) and of trailers are not among them. */
+	const char *retry_after;
 	const char *date;
 	const char *correlation_id; /* inin-correlation-id */
 	int64_t duration_ms;
 };
 
-/* Called once, from the loop, never from http_post(); the transfer is gone afterwards. */
+/* Called once, from the loop, never from http_post(). The transfer is gone by then: it is not to be
+ * cancelled any more. Others may be, new ones started, and all of it freed. */
 typedef void http_done_fn(void *context, const struct http_answer *answer);
 
-/* NULL when there is no memory. tls is borrowed. */
+/* NULL when there is no memory. tls is borrowed. The process has to ignore SIGPIPE. */
 struct http *http_new(struct event_base *base, struct tls *tls);
 
 /* Ends all transfers without calling back; does not wait for name look-ups. */
@@ -55,5 +59,5 @@ void http_free(struct http *http);
 int http_post(struct http *http, const struct http_request *request, http_done_fn *done,
 	void *context, struct http_transfer **ret_transfer);
 
-/* Drops a transfer; done is not called. */
+/* Drops a transfer; done is not called. Takes NULL. */
 void http_cancel(struct http_transfer *transfer);

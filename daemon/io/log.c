@@ -91,11 +91,14 @@ bool log_enabled(enum log_level level)
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
+	char own[sizeof("18446744073709551615:18446744073709551615")];
 	struct stat status;
 
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       !fstat(STDERR_FILENO, &status) && status.st_dev == device && status.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &status)) {
+		return false;
+	}
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	return !strcmp(stream, own);
 }
 
 /* The length of the UTF-8 character at text, 0 when there is none. */

@@ -9,37 +9,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-void __libc_free(void *memory);
+void __libc_free(void *ptr);
 
-void free(void *memory)
+void free(void *ptr)
 {
-	if (memory) {
-		explicit_bzero(memory, malloc_usable_size(memory));
-		__libc_free(memory);
+	if (ptr) {
+		explicit_bzero(ptr, malloc_usable_size(ptr));
+		__libc_free(ptr);
 	}
 }
 
 /* glibc's may move a block and free the old one behind our back. */
-void *realloc(void *memory, size_t size)
+void *realloc(void *ptr, size_t size)
 {
 	size_t old_size;
 	void *moved;
 
-	if (!memory) {
+	if (!ptr) {
 		return malloc(size);
 	}
 	if (!size) {
-		free(memory);
+		free(ptr);
 		return NULL;
 	}
-	old_size = malloc_usable_size(memory);
+	old_size = malloc_usable_size(ptr);
 	if (size <= old_size && size >= old_size / 2) {
-		return memory;
+		return ptr;
 	}
 	moved = malloc(size);
 	if (moved) {
-		memcpy(moved, memory, size < old_size ? size : old_size);
-		free(memory);
+		memcpy(moved, ptr, size < old_size ? size : old_size);
+		free(ptr);
 	}
 	return moved;
 }

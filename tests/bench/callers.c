@@ -22,6 +22,8 @@ enum {
 	ANSWER_BYTES_MAX = 400 * 1024, /* the longest that the protocol allows */
 	EVENTS = 256,
 	BACKLOG_RETRY_MS = 1,
+	NS_PER_MS = 1000000,
+	NS_PER_S = 1000000000,
 };
 
 struct caller {
@@ -55,7 +57,7 @@ int64_t callers_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 static void *allocate(size_t count, size_t size)
@@ -75,7 +77,7 @@ struct callers *callers_new(
 	if (strlen(path) >= sizeof(callers->address.sun_path)) {
 		errx(2, "%s: too long for a socket", path);
 	}
-	strcpy(callers->address.sun_path, path);
+	memcpy(callers->address.sun_path, path, strlen(path) + 1);
 	callers->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (callers->epoll < 0) {
 		err(1, "epoll_create1");
@@ -84,7 +86,7 @@ struct callers *callers_new(
 	callers->depth = depth;
 	callers->count = connections;
 	callers->caller = allocate(connections, sizeof(callers->caller[0]));
-	callers->unconnected = allocate(connections, sizeof(callers->unconnected[0]));
+	callers->unconnected = allocate(connections, sizeof(struct caller *));
 	callers->input = allocate(1, ANSWER_BYTES_MAX + READ_BYTES);
 	for (size_t i = 0; i < CALLERS_DEPTH_MAX; i++) {
 		memcpy(callers->requests + i * REQUEST_BYTES, REQUEST, REQUEST_BYTES);
@@ -340,7 +342,7 @@ static int wait_ms(const struct callers *callers, int64_t now_ns, int64_t deadli
 	if (callers->unconnected_count > 0) {
 		return BACKLOG_RETRY_MS;
 	}
-	return (int)((deadline_ns - now_ns + 999999) / 1000000);
+	return (int)((deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 bool callers_run(struct callers *callers, uint64_t goal, int64_t deadline_ns)

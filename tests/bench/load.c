@@ -18,9 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000
-
 enum {
+	NS_PER_US = 1000,
+	NS_PER_MS = 1000000,
+	NS_PER_S = 1000000000,
 	WARM_UP_MS = 100,       /* not measured, at the start of keep, connect and latency */
 	WAIT_TIMEOUT_S = 30,    /* for what has to be answered at once or after one token request */
 	SPARE_DESCRIPTORS = 16, /* beside the connections */
@@ -95,11 +96,13 @@ static int by_value(const void *a, const void *b)
 
 static void add_percentiles(cJSON *out, int64_t *took_ns, size_t count)
 {
+	size_t median = count / 2;
+	size_t high = count * 99 / 100;
 	qsort(took_ns, count, sizeof(took_ns[0]), by_value);
 	cJSON_AddNumberToObject(out, "measured", (double)count);
-	cJSON_AddNumberToObject(out, "p50_us", (double)took_ns[count / 2] / 1000);
-	cJSON_AddNumberToObject(out, "p99_us", (double)took_ns[count * 99 / 100] / 1000);
-	cJSON_AddNumberToObject(out, "max_us", (double)took_ns[count - 1] / 1000);
+	cJSON_AddNumberToObject(out, "p50_us", (double)took_ns[median] / NS_PER_US);
+	cJSON_AddNumberToObject(out, "p99_us", (double)took_ns[high] / NS_PER_US);
+	cJSON_AddNumberToObject(out, "max_us", (double)took_ns[count - 1] / NS_PER_US);
 }
 
 static void sleep_until(int64_t ns)
@@ -159,11 +162,11 @@ static int64_t clock_offset(clockid_t clock)
 static void add_stamp(cJSON *out, const char *name, int64_t monotonic_ns)
 {
 	cJSON *stamp = cJSON_AddObjectToObject(out, name);
-	cJSON_AddNumberToObject(stamp, "monotonic_ms", (double)monotonic_ns / 1e6);
-	cJSON_AddNumberToObject(
-		stamp, "boottime_ms", (double)(monotonic_ns + clock_offset(CLOCK_BOOTTIME)) / 1e6);
-	cJSON_AddNumberToObject(
-		stamp, "realtime_ms", (double)(monotonic_ns + clock_offset(CLOCK_REALTIME)) / 1e6);
+	cJSON_AddNumberToObject(stamp, "monotonic_ms", (double)monotonic_ns / NS_PER_MS);
+	cJSON_AddNumberToObject(stamp, "boottime_ms",
+		(double)(monotonic_ns + clock_offset(CLOCK_BOOTTIME)) / NS_PER_MS);
+	cJSON_AddNumberToObject(stamp, "realtime_ms",
+		(double)(monotonic_ns + clock_offset(CLOCK_REALTIME)) / NS_PER_MS);
 }
 
 /* When the first and the last of many waiting callers had their answers. */

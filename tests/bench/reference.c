@@ -85,7 +85,7 @@ static void listen_at(struct server *server, const char *path)
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		errx(2, "%s: too long for a socket", path);
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (server->listener < 0) {
 		err(1, "socket");

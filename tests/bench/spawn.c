@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COUNT_MAX = 100000 };
+enum { COUNT_MAX = 100000, NS_PER_US = 1000, US_PER_S = 1000000 };
 
 struct command {
 	char **argv;
@@ -27,7 +27,7 @@ static int64_t now_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
 }
 
 static void run_once(
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 	size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	size_t found = 0;
 	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--") == 0 && found < 2 && argv[i + 1]) {
+		if (argv[i] && strcmp(argv[i], "--") == 0 && found < 2 && argv[i + 1]) {
 			argv[i] = NULL;
 			commands[found++].argv = argv + i + 1;
 		}

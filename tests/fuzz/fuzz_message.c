@@ -23,9 +23,10 @@ static struct reply join(const struct request *request, struct payload *tail)
 }
 
 /* The reply carries the reference of the request, or none. */
-static void check_reference(const struct request *request, const struct reply *reply)
+static void check_reference(
+	const struct request *request, const cJSON *tree, const struct reply *reply)
 {
-	const cJSON *sent = cJSON_GetObjectItemCaseSensitive(request->tree, "referenceId");
+	const cJSON *sent = cJSON_GetObjectItemCaseSensitive(tree, "referenceId");
 	const cJSON *back = cJSON_GetObjectItemCaseSensitive(reply->tree, "referenceId");
 
 	if (back) {
@@ -35,46 +36,72 @@ static void check_reference(const struct request *request, const struct reply *r
 	}
 }
 
-static void check_taken(const struct request *request)
+/* The parameters are those of the tree, in its order. */
+static void check_parameters(struct request *request, const cJSON *tree)
+{
+	const cJSON *shown = cJSON_GetObjectItemCaseSensitive(tree, "parameters");
+	const cJSON *item = cJSON_IsArray(shown) && shown->child ? shown->child->child
+			    : shown                              ? shown->child
+								 : NULL;
+	struct parameter parameter;
+
+	for (; request_parameter(request, &parameter); item = item->next) {
+		assert(item && strcmp(item->string, parameter.name) == 0);
+		if (parameter.value.type == WALK_STRING) {
+			assert(strcmp(item->valuestring, parameter.value.text) == 0);
+		} else if (parameter.value.type == WALK_NUMBER) {
+			assert(parameter.number == item->valuedouble);
+		}
+	}
+	assert(!item);
+}
+
+static void check_taken(struct request *request, const cJSON *tree)
 {
 	struct reply reply;
 
 	assert(request->name[0] != '\0');
 	assert(strlen(request->name) <= MESSAGE_NAME_MAX);
-	assert(!request->parameters || cJSON_IsObject(request->parameters));
 	reply = join(request, message_data_text("{}", 2));
 	assert(cJSON_IsObject(reply.data) && !reply.text);
-	check_reference(request, &reply);
+	check_reference(request, tree, &reply);
 	assert(cJSON_HasObjectItem(reply.tree, "referenceId") ==
-		(cJSON_GetObjectItemCaseSensitive(request->tree, "referenceId") != NULL));
+		(cJSON_GetObjectItemCaseSensitive(tree, "referenceId") != NULL));
 	reply_done(&reply);
+	check_parameters(request, tree);
 }
 
-static void check_refused(const struct request *request, const char *why)
+static void check_refused(const struct request *request, const cJSON *tree, const char *why)
 {
 	struct reply reply = join(request, message_error(ERROR_INVALID_REQUEST, why, 0));
 
 	assert(!reply.data);
 	assert(reply.code == ERROR_INVALID_REQUEST && !reply.retryable && reply.retry_after == 0);
 	assert(why[0] != '\0' && strcmp(reply.text, why) == 0);
-	check_reference(request, &reply);
+	check_reference(request, tree, &reply);
 	reply_done(&reply);
 }
 
+/* What is read in place is what cJSON reads. */
 static void check_request(const char *line, size_t len)
 {
 	struct request request;
 	char why[MESSAGE_WHY_MAX];
+	char *copy = malloc(len + 1);
+	cJSON *tree = NULL;
 	bool fatal;
 
-	if (request_parse(&request, line, len, why, &fatal)) {
-		assert(!fatal);
-		check_taken(&request);
+	memcpy(copy, line, len + 1);
+	json_parse(line, len, &tree);
+	if (request_parse(&request, copy, len, why, &fatal)) {
+		assert(!fatal && tree);
+		check_taken(&request, tree);
 	} else {
 		assert(fatal == !json_is_utf8(line, len));
-		check_refused(&request, why);
+		check_refused(&request, tree, why);
 	}
-	request_done(&request);
+	cJSON_Delete(tree);
+	free(copy);
 }
 
 static void check_reply(const char *line, size_t len)

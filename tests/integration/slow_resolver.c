@@ -11,7 +11,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	const char *seconds = getenv("SLOW_RESOLVER_SECONDS");
-	unsigned left = seconds ? (unsigned)atoi(seconds) : 0;
+	unsigned left = seconds ? (unsigned)strtoul(seconds, NULL, 10) : 0;
 
 	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
 	while (left) {

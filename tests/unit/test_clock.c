@@ -17,40 +17,40 @@ static int wall_fd = -1;
 static int64_t wall_shift_ms;
 static int settime_calls;
 
-int __real_timerfd_create(clockid_t id, int flags);
-int __wrap_timerfd_create(clockid_t id, int flags);
-int __real_timerfd_settime(
-	int fd, int flags, const struct itimerspec *value, struct itimerspec *old);
-int __wrap_timerfd_settime(
-	int fd, int flags, const struct itimerspec *value, struct itimerspec *old);
-int __real_clock_gettime(clockid_t id, struct timespec *now);
-int __wrap_clock_gettime(clockid_t id, struct timespec *now);
-ssize_t __real_read(int fd, void *bytes, size_t size);
-ssize_t __wrap_read(int fd, void *bytes, size_t size);
+/* Names as the linker makes them. */
+int real_timerfd_create(clockid_t id, int flags) __asm__("__real_timerfd_create");
+int timerfd_create_here(clockid_t id, int flags) __asm__("__wrap_timerfd_create");
+int real_timerfd_settime(int fd, int flags, const struct itimerspec *value,
+	struct itimerspec *old) __asm__("__real_timerfd_settime");
+int timerfd_settime_here(int fd, int flags, const struct itimerspec *value,
+	struct itimerspec *old) __asm__("__wrap_timerfd_settime");
+int real_clock_gettime(clockid_t id, struct timespec *now) __asm__("__real_clock_gettime");
+int clock_gettime_here(clockid_t id, struct timespec *now) __asm__("__wrap_clock_gettime");
+ssize_t real_read(int fd, void *bytes, size_t size) __asm__("__real_read");
+ssize_t read_here(int fd, void *bytes, size_t size) __asm__("__wrap_read");
 
-int __wrap_timerfd_create(clockid_t id, int flags)
+int timerfd_create_here(clockid_t id, int flags)
 {
 	if (id != CLOCK_REALTIME) {
-		return __real_timerfd_create(id, flags);
+		return real_timerfd_create(id, flags);
 	}
 	wall_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return wall_fd;
 }
 
-int __wrap_timerfd_settime(
-	int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
+int timerfd_settime_here(int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
 {
 	settime_calls++;
 	if (fd != wall_fd) {
-		return __real_timerfd_settime(fd, flags, value, old);
+		return real_timerfd_settime(fd, flags, value, old);
 	}
 	ck_assert_int_eq(flags, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
 	return 0;
 }
 
-int __wrap_clock_gettime(clockid_t id, struct timespec *now)
+int clock_gettime_here(clockid_t id, struct timespec *now)
 {
-	int result = __real_clock_gettime(id, now);
+	int result = real_clock_gettime(id, now);
 
 	if (id == CLOCK_REALTIME) {
 		now->tv_sec += wall_shift_ms / 1000;
@@ -58,9 +58,9 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now)
 	return result;
 }
 
-ssize_t __wrap_read(int fd, void *bytes, size_t size)
+ssize_t read_here(int fd, void *bytes, size_t size)
 {
-	ssize_t n = __real_read(fd, bytes, size);
+	ssize_t n = real_read(fd, bytes, size);
 
 	if (fd == wall_fd && n > 0) {
 		errno = ECANCELED;

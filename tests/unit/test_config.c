@@ -535,7 +535,6 @@ START_TEST(file_with_a_secret_is_for_the_owner_and_the_daemons_group)
 	check_mode(PROFILE, 0640, "");
 	check_mode(PROFILE, 0644, others);
 	check_mode(PROFILE, 0604, others);
-	check_mode(PROFILE "[gateway]\npassword = x\n", 0644, others);
 }
 END_TEST
 
@@ -644,11 +643,26 @@ START_TEST(file_is_limited)
 	size_t size = 1024 * 1024;
 	char *text = malloc(size + 2);
 
-	memset(text, '\n', size + 1);
+	memset(text, '#', size + 1);
 	memcpy(text, PROFILE, strlen(PROFILE));
 	text[size + 1] = '\0';
 	config_fixture_check(text, "error FILE: the file is longer than 1048576 bytes\n");
 	text[size] = '\0';
+	config_fixture_check(text, "");
+	free(text);
+}
+END_TEST
+
+START_TEST(sections_are_limited)
+{
+	size_t lines = 10000;
+	char *text = malloc(lines + strlen(PROFILE) + 1);
+	char *end = stpcpy(text, PROFILE);
+
+	memset(end, '\n', lines - 2);
+	end[lines - 2] = '\0';
+	config_fixture_check(text, "error FILE:1: there are too many lines in this section\n");
+	end[lines - 3] = '\0';
 	config_fixture_check(text, "");
 	free(text);
 }
@@ -911,7 +925,8 @@ CASES_MAIN("config", config_fixture_set_up, config_fixture_tear_down,
 	{file_without_a_secret_may_be_read_by_all, 1}, {file_that_others_can_write_is_refused, 1},
 	{file_of_another_user_is_refused, 1}, {link_is_followed_and_its_file_is_judged, 1},
 	{what_is_no_file_is_refused_and_not_waited_for, 1}, {file_is_limited, 1},
-	{missing_file_is_refused, 1}, {file_without_a_profile_is_a_warning, 1},
+	{sections_are_limited, 1}, {missing_file_is_refused, 1},
+	{file_without_a_profile_is_a_warning, 1},
 	{file_is_named_by_the_option_then_by_the_environment, 1},
 	{ordinary_users_have_a_file_of_their_own, 1}, {environment_is_taken_and_wiped, 1},
 	{variable_that_stands_twice_is_wiped_twice, 1}, {empty_variables_are_none, 1},

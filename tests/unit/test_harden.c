@@ -12,6 +12,7 @@
 #include "unit.h"
 
 enum {
+	DESCRIPTORS_MAX = 1024 * 1024, /* as the module has it */
 	CREDENTIAL_LEN = 1000,
 	CREDENTIALS = 1000, /* more than fit in the secure heap */
 };
@@ -46,7 +47,7 @@ START_TEST(descriptors_are_as_many_as_allowed)
 	harden_process();
 	getrlimit(RLIMIT_NOFILE, &limit);
 	ck_assert_uint_eq(limit.rlim_max, hard);
-	ck_assert_uint_eq(limit.rlim_cur, hard < 1024 * 1024 ? hard : 1024 * 1024);
+	ck_assert_uint_eq(limit.rlim_cur, hard < DESCRIPTORS_MAX ? hard : DESCRIPTORS_MAX);
 }
 END_TEST
 

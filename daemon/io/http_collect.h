@@ -1,0 +1,31 @@
+/*
+ * Collects one HTTP answer as it comes in, line by line and piece by piece, within limits. It does
+ * not know where the bytes come from, nor what they mean.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "http.h"
+
+/* All members are zero at first; to be read by others. */
+struct http_collect {
+	size_t header_lines_len;
+	bool headers_whole; /* the blank line behind the headers of the final answer was seen */
+	char retry_after[HTTP_HEADER_MAX + 1], date[HTTP_HEADER_MAX + 1],
+		correlation_id[HTTP_HEADER_MAX + 1]; /* empty: absent */
+	char *body;                                  /* NUL-terminated; NULL: empty */
+	size_t body_len, body_size;
+	const char *refusal; /* why a line or piece was not taken */
+};
+
+/* Wipes and frees the body. */
+void http_collect_done(struct http_collect *collect);
+
+/* Takes a line of headers: of provisional answers (1xx), of the final one, of its trailers. status
+ * is what the last status line said. False with a refusal when there are too many. */
+bool http_collect_header(struct http_collect *collect, const char *line, size_t len, int status);
+
+/* Takes a piece of the body. False with a refusal when it gets too long or there is no memory. */
+bool http_collect_body(struct http_collect *collect, const char *bytes, size_t len);

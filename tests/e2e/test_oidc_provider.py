@@ -1,0 +1,338 @@
+"""The real programs against a real authorization server: npm's oidc-provider with the grant
+client_credentials. What it issues is checked by itself (introspection, RFC 7662) and, for JWTs, by
+npm's jose through its JWKS.
+
+$GCTOKEND_E2E is a directory with this one's .mjs and package files, in which npm ci has been run.
+"""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+
+from daemon import SLOWNESS, Daemon
+
+DIRECTORY = os.environ["GCTOKEND_E2E"]
+SKIP_STATUS = 77  # meson's
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+HTTP_TIMEOUT_S = 30
+VERIFY_TIMEOUT_S = 60
+
+# RFC 6749 appendix A: what an id and a secret may hold.
+VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
+
+# The provider's resources, and what a token for each of them is signed with.
+RESOURCES = [("https://rs256.example/", "RS256"), ("https://es256.example/", "ES256")]
+OPAQUE_RESOURCE = "https://opaque.example/"
+
+# A token of 8 s is refreshed after 5.6 to 6.4 s. The provider counts in whole seconds, so it may
+# end it after 7.
+SHORT_LIFETIME_S = 8
+EARLIEST_REFRESH_S = 5
+
+
+@pytest.fixture(scope="session", autouse=True)
+def whole_setup():
+    """Nothing can be tested without npm's part; the exit status tells meson that it was skipped."""
+    if not shutil.which("node"):
+        pytest.exit("node is missing: apt install nodejs npm", SKIP_STATUS)
+    if not os.path.isdir(os.path.join(DIRECTORY, "node_modules")):
+        pytest.exit(f"run npm ci --ignore-scripts --prefix {DIRECTORY}", SKIP_STATUS)
+
+
+def client(client_id="demo", secret="demo-secret", auth="basic", **metadata):
+    """A client as the provider registers it (RFC 7591)."""
+    return {"client_id": client_id, "client_secret": secret,
+            "token_endpoint_auth_method": "client_secret_" + auth, **metadata}
+
+
+class Provider:
+    """One provider with these clients; its tokens live so many seconds."""
+
+    API = client("api", "api-secret", grant_types=[])
+
+    def __init__(self, *clients, lifetime=3600):
+        self.issuer = None
+        self._setup = {"clients": [self.API, *clients], "lifetime": lifetime}
+        self._process = None
+        self._stderr = tempfile.TemporaryFile()
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            ["node", os.path.join(DIRECTORY, "provider.mjs")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr)
+        timer = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        timer.start()
+        self._process.stdin.write(json.dumps(self._setup).encode() + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        timer.cancel()
+        if not line:
+            self.__exit__()
+        self.issuer = json.loads(line)["issuer"]
+        return self
+
+    def __exit__(self, *exception):
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._stderr.seek(0)
+        print(self._stderr.read().decode("utf-8", "replace"))
+        self._stderr.close()
+        assert self._process.returncode == 0
+
+    def requests(self, client_id=None):
+        """The token requests answered so far, of one client or of all."""
+        return [each for each in self._call("GET", "/_requests")
+                if client_id in (None, each["client_id"])]
+
+    def introspect(self, token):
+        """What the provider says of an opaque token now (RFC 7662)."""
+        return self._call("POST", "/token/introspection", {"token": token}, self.API)
+
+    def revoke(self, token, owner):
+        """RFC 7009."""
+        self._call("POST", "/token/revocation", {"token": token}, owner)
+
+    def verify(self, token, audience, algorithm):
+        """Has jose verify a JWT: a CompletedProcess, whose output is the claims."""
+        return subprocess.run(
+            ["node", os.path.join(DIRECTORY, "verify.mjs"), self.issuer, audience, algorithm],
+            input=token, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_S)
+
+    def _call(self, method, path, form=None, as_client=None):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        if as_client:
+            headers["Authorization"] = "Basic " + basic(as_client)
+        connection = http.client.HTTPConnection(
+            urllib.parse.urlsplit(self.issuer).netloc, timeout=HTTP_TIMEOUT_S)
+        try:
+            connection.request(method, path, urllib.parse.urlencode(form or {}), headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        finally:
+            connection.close()
+        assert answer.status == 200, body
+        return json.loads(body) if body else None
+
+
+def basic(registered):
+    """RFC 6749 section 2.3.1."""
+    pair = [urllib.parse.quote_plus(registered[part]) for part in ("client_id", "client_secret")]
+    return base64.b64encode(":".join(pair).encode()).decode()
+
+
+def profile(provider, registered, name="default", **keys):
+    """A [profile] section for a client; keys are further keys, None leaves one out."""
+    settings = {"grant": "client_credentials", "client_id": registered["client_id"],
+                "client_secret": registered["client_secret"],
+                "client_auth": registered["token_endpoint_auth_method"][len("client_secret_"):],
+                "token_url": provider.issuer + "/token", **keys}
+    lines = [f"{key} = {value}" for key, value in settings.items() if value is not None]
+    return f"[profile {name}]\n" + "\n".join(lines) + "\n"
+
+
+def private_file(path, text):
+    with open(path, "w", encoding="utf-8", opener=lambda *of: os.open(*of, 0o600)) as file:
+        file.write(text)
+    return path
+
+
+def at_once(calls):
+    """Runs each in a thread; their results."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [running.result() for running in [pool.submit(call) for call in calls]]
+
+
+both_ways = pytest.mark.parametrize("auth", ["basic", "post"])
+
+
+@both_ways
+def test_a_token_is_fetched_once_and_is_good_at_its_server(auth):
+    registered = client(auth=auth)
+    with Provider(registered) as provider, Daemon(profile(provider, registered)) as daemon:
+        token = daemon.get()
+        assert daemon.gctoken("get").stdout == token + "\n"
+        answer = provider.introspect(token)
+        assert answer["active"] and answer["client_id"] == "demo"
+        assert [(each["auth"], each["status"]) for each in provider.requests()] == [(auth, 200)]
+
+
+def test_the_expiration_told_is_the_servers():
+    registered = client()
+    with Provider(registered, lifetime=300) as provider, \
+            Daemon(profile(provider, registered)) as daemon:
+        data = daemon.ask("auth.getJwtToken")["data"]
+        told = datetime.fromisoformat(data["expiration"].replace("Z", "+00:00")).timestamp()
+        # The server cuts its own to whole seconds.
+        server = provider.introspect(data["jwtToken"])["exp"]
+        assert server - 5 * SLOWNESS < told < server + 1
+
+
+@both_ways
+def test_every_character_that_a_credential_may_hold_arrives(auth, tmp_path):
+    # In the configuration file a value has no spaces at its ends; in a secret file it may.
+    registered = client(VSCHAR[1:] + " %2B", "%41+%zz" + VSCHAR[::-1], auth)
+    secret = registered["client_secret"]
+    path = private_file(tmp_path / "secret", secret + "\n")
+    with Provider(registered) as provider:
+        config = profile(provider, registered, client_secret=None, client_secret_file=path)
+        with Daemon(config) as daemon:
+            daemon.secrets |= {secret, urllib.parse.quote_plus(secret), basic(registered)}
+            token = daemon.get()
+            assert provider.introspect(token)["client_id"] == registered["client_id"]
+            assert [each["auth"] for each in provider.requests()] == [auth]
+
+
+@both_ways
+def test_characters_with_a_meaning_elsewhere_arrive_from_the_configuration_file(auth):
+    registered = client("an id: 100% of a/b&c+d=e", "it's 50%+ a;b ;c #d \"e\" %2B [f] \\n=", auth)
+    with Provider(registered) as provider, Daemon(profile(provider, registered)) as daemon:
+        daemon.secrets |= {registered["client_secret"], basic(registered)}
+        assert provider.introspect(daemon.get())["client_id"] == registered["client_id"]
+
+
+@pytest.mark.parametrize("asked,keys,status,code", [
+    (client(secret="wrong-secret"), {}, 401, "invalid_client"),
+    (client(secret="wrong-secret", auth="post"), {}, 401, "invalid_client"),
+    (client("unknown"), {}, 401, "invalid_client"),
+    (client("reader"), {"scope": "read write"}, 400, "invalid_scope"),
+    (client(), {"resource": "https://unknown.example/"}, 400, "invalid_target"),
+])
+def test_a_refusal_is_told_with_the_servers_code_and_is_not_asked_for_again(
+        asked, keys, status, code):
+    with Provider(client(), client("reader", scope="read")) as provider, \
+            Daemon(profile(provider, asked, **keys)) as daemon:
+        daemon.secrets.add("wrong-secret")
+        errors = [daemon.get() for _ in range(5)]
+        assert {error["code"] for error in errors} == {"upstream_rejected"}
+        assert not errors[0]["retryable"] and code in errors[0]["text"]
+        done = daemon.gctoken("get")
+        assert (done.returncode, done.stdout) == (7, "")
+        assert code in done.stderr and "(upstream_rejected)" in done.stderr
+        info = daemon.info()
+        assert info["state"] == "rejected"
+        assert (info["lastError"]["upstreamError"], info["lastError"]["upstreamStatus"]) == (
+            code, status)
+        assert [each["status"] for each in provider.requests()] == [status]
+
+
+def test_a_corrected_secret_file_is_taken_at_a_reload(tmp_path):
+    registered = client()
+    path = private_file(tmp_path / "secret", "wrong-secret")
+    with Provider(registered) as provider:
+        config = profile(provider, registered, client_secret=None, client_secret_file=path)
+        with Daemon(config) as daemon:
+            assert daemon.get()["code"] == "upstream_rejected"
+            private_file(path, registered["client_secret"])
+            assert daemon.gctoken("reload").returncode == 0
+            assert provider.introspect(daemon.get())["active"]
+            assert [each["status"] for each in provider.requests()] == [401, 200]
+
+
+@pytest.mark.parametrize("resource,algorithm", RESOURCES)
+@pytest.mark.parametrize("key", ["resource", "audience"])
+def test_a_jwt_is_for_the_resource_and_scope_asked_for_and_verifies(key, resource, algorithm):
+    registered = client()
+    with Provider(registered) as provider:
+        config = profile(provider, registered, scope="read write", **{key: resource})
+        with Daemon(config) as daemon:
+            done = provider.verify(daemon.gctoken("get").stdout, resource, algorithm)
+            assert done.returncode == 0, done.stderr
+            claims = json.loads(done.stdout)
+            assert (claims["client_id"], claims["scope"]) == ("demo", "read write")
+            assert len(provider.requests()) == 1
+
+
+def test_what_is_not_the_servers_token_for_the_audience_does_not_verify():
+    registered = client()
+    (resource, algorithm), (other_resource, other_algorithm) = RESOURCES
+    with Provider(registered) as provider, \
+            Daemon(profile(provider, registered, resource=resource)) as daemon:
+        token = daemon.get()
+        header, claims, signature = token.split(".")
+        forged = ".".join([header, claims, ("B" if signature[0] == "A" else "A") + signature[1:]])
+        assert provider.verify(token, resource, algorithm).returncode == 0
+        assert provider.verify(token, other_resource, algorithm).returncode == 1
+        assert provider.verify(token, resource, other_algorithm).returncode == 1
+        assert provider.verify(forged, resource, algorithm).returncode == 1
+
+
+def test_an_opaque_token_has_the_resource_and_scope_asked_for():
+    registered = client()
+    with Provider(registered) as provider:
+        config = profile(provider, registered, scope="write", resource=OPAQUE_RESOURCE)
+        with Daemon(config) as daemon:
+            answer = provider.introspect(daemon.get())
+            assert answer["active"]
+            assert (answer["aud"], answer["scope"]) == (OPAQUE_RESOURCE, "write")
+
+
+def test_a_revoked_token_that_is_rejected_is_replaced_by_a_good_one():
+    registered = client()
+    with Provider(registered) as provider, Daemon(profile(provider, registered)) as daemon:
+        dead = daemon.get()
+        provider.revoke(dead, registered)
+        assert not provider.introspect(dead)["active"]
+        done = daemon.gctoken("get", "--reject", "-", input=dead + "\n")
+        assert done.returncode == 0, done.stderr
+        fresh = done.stdout.rstrip("\n")
+        daemon.secrets.add(fresh)
+        assert provider.introspect(fresh)["active"]
+        assert daemon.get() == fresh
+        assert len(provider.requests()) == 2
+
+
+def test_short_tokens_are_refreshed_ahead_of_expiry_while_callers_go_on():
+    registered = client()
+    tokens, dead = set(), []
+    deadline = time.monotonic() + 6 * SHORT_LIFETIME_S
+
+    with Provider(registered, lifetime=SHORT_LIFETIME_S) as provider, \
+            Daemon(profile(provider, registered)) as daemon:
+
+        def call():
+            while len(tokens) < 4 and not dead and time.monotonic() < deadline:
+                token = daemon.get()
+                tokens.add(token)
+                if not provider.introspect(token)["active"]:
+                    dead.append(token)
+                time.sleep(0.02)
+
+        at_once([call] * 4)
+        assert not dead
+        assert len(tokens) == 4
+        requests = provider.requests()
+        assert len(requests) == 4
+        for before, after in zip(requests, requests[1:]):
+            assert after["at"] - before["at"] > EARLIEST_REFRESH_S
+
+
+def test_fifty_profiles_at_once_get_a_token_each():
+    registered = [client(f"c{i}", f"secret-of-{i}.", "post" if i % 2 else "basic")
+                  for i in range(50)]
+    with Provider(*registered) as provider:
+        config = "\n".join(profile(provider, each, each["client_id"]) for each in registered)
+        with Daemon(config) as daemon:
+            daemon.secrets |= {each["client_secret"] for each in registered}
+            tokens = at_once([
+                lambda name=each["client_id"]: daemon.get(name) for each in registered])
+            assert [provider.introspect(token)["client_id"] for token in tokens] == [
+                each["client_id"] for each in registered]
+            assert sorted(each["client_id"] for each in provider.requests()) == sorted(
+                each["client_id"] for each in registered)

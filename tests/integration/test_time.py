@@ -1,0 +1,349 @@
+"""The promises that take time: slow servers, slow resolvers, outages, and a minute of short tokens."""
+
+import contextlib
+import math
+import os
+import time
+
+import pytest
+
+from daemon import SLOWNESS, Daemon, profile
+from sandbox import Sandbox
+from traffic import Caller, in_background, seconds, slowest, timed
+
+# A caller whose token is there is answered within this, whatever else goes on.
+CACHED_MAX_S = 0.020 * SLOWNESS
+# What the machine may add to a time that is waited for.
+SLACK_S = 0.5 * SLOWNESS
+JITTER = 0.2
+
+MINUTE_S = 60
+SHORT_LIFETIME_S = 8
+
+
+def remark(text):
+    """For who runs pytest with -s."""
+    print(f"\n{text}")
+
+
+# ---- a minute of short tokens, beside the other tests of this file
+
+class Minute:
+    """Callers of four profiles whose server ends each token a second before it said."""
+
+    def __init__(self):
+        self.calls = []
+        self.dead = []
+        self.names = [f"short-{i}" for i in range(4)]
+        self._stack = contextlib.ExitStack()
+        self.server = self._stack.enter_context(
+            Sandbox(clients=[{"id": name, "secret": f"{name}-secret"} for name in self.names]))
+        self.server.rule({"expires_in": SHORT_LIFETIME_S, "lifetime_s": SHORT_LIFETIME_S - 1,
+                          "delay_ms": 500})
+        self._daemon = self._stack.enter_context(
+            Daemon("".join(profile(self.server, name, name, f"{name}-secret")
+                           for name in self.names)))
+        for name in self.names:
+            self._daemon.wait_state("fresh", name)
+        self._callers = [self._stack.enter_context(
+            Caller(self._daemon, name, every=0.05, check=self._check)) for name in self.names]
+        self._until = time.monotonic() + MINUTE_S
+
+    def _check(self, call):
+        self.calls.append(call)
+        if "data" not in call.reply or not self.server.check(call.reply["data"]["jwtToken"])["active"]:
+            self.dead.append(call)
+
+    def finish(self):
+        time.sleep(max(0, self._until - time.monotonic()))
+        requests = {name: len(self.server.requests(name)) for name in self.names}
+        self.stop()
+        return requests
+
+    def stop(self):
+        self._stack.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def minute():
+    started = Minute()
+    yield started
+    started.stop()
+
+
+# ---- servers and resolvers that hang
+
+def test_a_server_that_hangs_for_14_s_delays_nobody_else_and_its_late_answer_is_kept(server):
+    server.client("other", "other-secret")
+    server.rule({"match": {"client_id": "demo"}, "times": 1, "delay_ms": 14000})
+    with Daemon(profile(server, "slow") + profile(server, "cached", "other", "other-secret")) as daemon:
+        daemon.wait_state("fresh", "cached")
+        server.wait(lambda stats: stats["in_flight"] == 1)
+        caller = in_background(timed, daemon.get, "slow")
+        program = in_background(timed, daemon.gctoken, "get", "slow")
+        took, n = slowest(daemon, "cached", caller.done)
+        assert server.stats()["in_flight"] == 1
+        second = in_background(timed, daemon.get, "slow")
+        took_later, n_later = slowest(daemon, "cached", second.done)
+        remark(f"server hangs: {n + n_later} cached answers, the slowest {max(took, took_later) * 1e3:.2f} ms")
+        assert max(took, took_later) <= CACHED_MAX_S
+        assert n + n_later > 500 / SLOWNESS
+
+        waited, error = caller.result()
+        assert error["code"] == "refresh_timeout" and error["retryable"] and error["retryAfter"] >= 1
+        assert error["text"] == "Token refresh took longer than 10 seconds"
+        assert 10.0 <= waited <= 10.0 + SLACK_S
+        waited, done = program.result()
+        assert done.returncode == 6 and done.stdout == "" and "refresh_timeout" in done.stderr
+        assert 10.0 <= waited <= 10.0 + SLACK_S
+
+        # Who came later has the late answer, and so has everybody after them.
+        waited, token = second.result()
+        assert waited <= 4.0 + SLACK_S
+        assert server.check(token)["active"]
+        assert daemon.get("slow") == token
+        assert len(server.requests("demo")) == 1
+        assert daemon.info("slow")["lastAnswer"]["durationMs"] >= 14000
+
+
+def test_a_resolver_that_takes_8_s_delays_nobody_else_and_not_the_end_of_the_daemon(server):
+    slow_url = server.http.replace("127.0.0.1", "slow.test")
+    patient_url = server.http.replace("127.0.0.1", "patient.test")
+    slow = {"LD_PRELOAD": os.environ["GCTOKEND_SLOW_RESOLVER"], "SLOW_RESOLVER_SECONDS": "8"}
+    server.client("other", "other-secret")
+    server.client("patient", "patient-secret")
+    config = ("[daemon]\ninsecure_http = true\n" + profile(server, "cached", "other", "other-secret")
+              + profile(server, "slow", url=slow_url)
+              + profile(server, "patient", "patient", "patient-secret",
+                        url=patient_url, connect_timeout=20))
+    daemon = Daemon(config, environment=slow)
+    try:
+        daemon.start()
+        daemon.wait_state("fresh", "cached")
+        patient = in_background(timed, daemon.get, "patient")
+        caller = in_background(timed, daemon.get, "slow")
+        took, n = slowest(daemon, "cached", caller.done)
+        remark(f"resolver hangs: {n} cached answers, the slowest {took * 1e3:.2f} ms")
+        assert took <= CACHED_MAX_S
+        assert n > 500 / SLOWNESS
+
+        # One who would wait for the connection longer has the token when the name is found.
+        waited, token = patient.result()
+        assert 7.0 <= waited <= 8.0 + SLACK_S
+        assert server.check(token)["client_id"] == "patient"
+        # With 5 s for a connection there have been two attempts, and none came through.
+        waited, error = caller.result()
+        assert error["code"] == "refresh_timeout"
+        assert 10.0 <= waited <= 10.0 + SLACK_S
+        info = daemon.info("slow")
+        assert info["state"] == "fetching" and info["consecutiveFailures"] == 1
+        assert "cannot resolve slow.test" in info["lastError"]["message"]
+        assert server.requests("demo") == []
+
+        waited, status = timed(daemon.end)
+        remark(f"resolver hangs: the end took {waited * 1e3:.0f} ms")
+        assert status == 0
+        assert waited <= 1.0 * SLOWNESS
+    finally:
+        daemon.stop()
+
+
+# ---- outages
+
+OUTAGE_LIFETIME_S = 5
+OUTAGE_MARGIN_S = 0.5
+OUTAGE_WAIT_MAX_S = 1
+
+KINDS = ["down", "503", "hang"]
+
+
+class Outage:
+    """What callers of one profile saw while its server was away, and when it was asked."""
+
+    def __init__(self, daemon, name, server, failures):
+        with Caller(daemon, name, every=0.02) as caller:
+            self._go_away(name, server)
+            self.failed_at = self._await_failures(daemon, name, failures)
+            self.requests = [] if name == "down" else server.requests(name)
+            self._come_back(name, server)
+            self.back_at = time.time()
+            self.info = self._await_token(daemon, name)
+            time.sleep(0.2)
+        self.calls = caller.calls
+        self.active = server.check(daemon.get(name))["active"]
+
+    @staticmethod
+    def _go_away(name, server):
+        if name == "down":
+            server.down()
+        elif name == "503":
+            server.rules([{"status": 503}])
+        else:
+            server.rules([{"delay_ms": 60000}])
+
+    @staticmethod
+    def _come_back(name, server):
+        if name == "down":
+            server.up()
+            server.client(name, f"{name}-secret", expires_in=OUTAGE_LIFETIME_S)
+        else:
+            server.rules([])
+
+    @staticmethod
+    def _await_failures(daemon, name, n):
+        failed_at = []
+        while len(failed_at) < n:
+            info = daemon.info(name)
+            if info["consecutiveFailures"] > len(failed_at):
+                failed_at.append(seconds(info["lastError"]["at"]))
+            time.sleep(0.02)
+        return failed_at
+
+    @staticmethod
+    def _await_token(daemon, name):
+        generation = daemon.info(name)["generation"]
+        while True:
+            info = daemon.info(name)
+            if info["generation"] > generation:
+                return info
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def outages():
+    """The three kinds at the same time."""
+    with contextlib.ExitStack() as stack:
+        servers = {kind: stack.enter_context(Sandbox(clients=[
+            {"id": kind, "secret": f"{kind}-secret", "expires_in": OUTAGE_LIFETIME_S}]))
+            for kind in KINDS}
+        daemon = stack.enter_context(Daemon(
+            f"[reauthentication]\nrefresh_token_wait_max = {OUTAGE_WAIT_MAX_S}\n"
+            + "".join(profile(servers[kind], kind, kind, f"{kind}-secret", request_timeout=1)
+                      for kind in KINDS)))
+        for kind in KINDS:
+            daemon.wait_state("fresh", kind)
+        # A hanging server takes a second more for each attempt.
+        futures = {kind: in_background(Outage, daemon, kind, servers[kind], 2 if kind == "hang" else 3)
+                   for kind in KINDS}
+        yield {kind: future.result() for kind, future in futures.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_through_an_outage_the_valid_token_is_served_to_its_margin(outages, kind):
+    outage = outages[kind]
+    first = [call for call in outage.calls if "data" in call.reply and call.at < outage.back_at]
+    assert len({call.reply["data"]["jwtToken"] for call in first}) == 1
+    until = seconds(first[0].reply["data"]["expiration"]) - OUTAGE_MARGIN_S
+    assert outage.failed_at[0] < until or kind == "hang"
+    assert first[-1].at <= until
+    assert first[-1].at >= until - 0.2 * SLOWNESS
+    # None of them waited, although a refresh was under way or in back-off.
+    assert max(call.took for call in first) <= 0.2 * SLOWNESS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_through_an_outage_callers_without_a_token_are_told_when_to_come_again(outages, kind):
+    outage = outages[kind]
+    errors = [call for call in outage.calls if "error" in call.reply and call.at < outage.back_at]
+    told = [call for call in errors if call.reply["error"]["code"] == "upstream_unavailable"]
+    others = [call for call in errors if call not in told]
+    assert len(told) > 20 / SLOWNESS
+    for call in told:
+        assert call.reply["error"]["retryable"]
+        assert 1 <= call.reply["error"]["retryAfter"] <= math.ceil(4 * (1 + JITTER))
+    # Only who joined an attempt that hangs may run into its own time limit.
+    assert all(call.reply["error"]["code"] == "refresh_timeout" for call in others)
+    assert kind == "hang" or not others
+    assert max(call.took for call in errors) <= OUTAGE_WAIT_MAX_S + SLACK_S
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_through_an_outage_attempts_follow_the_back_off(outages, kind):
+    outage = outages[kind]
+    gaps = [b - a for a, b in zip(outage.failed_at, outage.failed_at[1:] + [seconds(outage.info["issuedAt"])])]
+    extra = 1 if kind == "hang" else 0  # each attempt hangs so long before it fails
+    for i, gap in enumerate(gaps):
+        wait = 2 ** i
+        hung = extra if i < len(gaps) - 1 else 0  # the last one went well
+        assert wait * (1 - JITTER) <= gap - hung <= wait * (1 + JITTER) + 0.2 * SLOWNESS, gaps
+    # One request an attempt, by the server's own count: the first one brought the first token.
+    if kind != "down":
+        assert len(outage.requests) == 1 + len(outage.failed_at)
+        at = [request["at_ms"] / 1000 for request in outage.requests[1:]]
+        for i, gap in enumerate(b - a for a, b in zip(at, at[1:])):
+            assert 2 ** i * (1 - JITTER) <= gap - extra <= 2 ** i * (1 + JITTER) + 0.2 * SLOWNESS, at
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_an_outage_all_is_fresh(outages, kind):
+    outage = outages[kind]
+    assert outage.active
+    assert outage.info["state"] == "fresh"
+    assert outage.info["consecutiveFailures"] == 0 and outage.info["lastError"] is None
+    assert "data" in outage.calls[-1].reply
+
+
+# ---- Retry-After
+
+# What the server says, and how long the next attempt has to wait.
+RETRY_AFTER = {
+    "seconds": ({"status": 503, "retry_after": 3}, 3),
+    "seconds-429": ({"status": 429, "retry_after": 3}, 3),
+    "date": ({"status": 503, "retry_after_date": 3}, 3),
+    "date-of-a-clock-that-is-wrong": ({"status": 503, "retry_after_date": 3, "date_skew_s": -86400}, 3),
+    "unusable-200": ({"preset": "html", "retry_after": 3}, 3),
+    "rate-limit": ({"preset": "genesys_rate_limit", "retry_after": 3}, 3),
+    "less-than-the-back-off": ({"status": 503, "retry_after": 0}, 1),
+    "past": ({"status": 503, "retry_after_date": -60}, 1),
+    "no-date-to-hold-it-against": ({"status": 503, "retry_after_date": 60, "no_date": True}, 1),
+    "nonsense": ({"status": 503, "headers": {"Retry-After": "soon"}}, 1),
+    "negative": ({"status": 503, "retry_after": -7}, 1),
+    "100-days": ({"status": 503, "retry_after": 8640000}, 180),
+    "in-100-days": ({"status": 503, "retry_after_date": 8640000}, 180),
+}
+
+
+@pytest.fixture(scope="module")
+def told_to_wait():
+    clients = [{"id": name, "secret": f"{name}-secret"} for name in RETRY_AFTER]
+    rules = [{"match": {"client_id": name}, "times": 1, **rule} for name, (rule, _) in RETRY_AFTER.items()]
+    with Sandbox(clients=clients, rules=rules) as server:
+        with Daemon("".join(profile(server, name, name, f"{name}-secret")
+                            for name in RETRY_AFTER)) as daemon:
+            server.wait(lambda stats: stats["token_requests"] >= len(RETRY_AFTER))
+            yield server, daemon
+
+
+@pytest.mark.parametrize("name", RETRY_AFTER)
+def test_retry_after_is_kept(told_to_wait, name):
+    server, daemon = told_to_wait
+    wait = RETRY_AFTER[name][1]
+    if wait > 10:
+        info = daemon.wait_state("failing", name)
+        left = seconds(info["refreshAt"]) - seconds(info["lastError"]["at"])
+        assert wait - 1 <= left <= wait
+        assert wait - 30 <= daemon.get(name)["retryAfter"] <= wait
+        assert len(server.requests(name)) == 1
+        return
+    daemon.wait_state("fresh", name)
+    first, second = server.requests(name)
+    least = wait * (1 - JITTER) if wait == 1 else wait
+    most = wait * (1 + JITTER) if wait == 1 else wait
+    assert least <= (second["at_ms"] - first["at_ms"]) / 1000 + 0.005 <= most + 0.2 * SLOWNESS
+
+
+# ---- the end of the minute that began with this file
+
+def test_with_8_s_tokens_for_a_minute_nobody_waits_and_nobody_gets_one_below_its_margin(minute):
+    requests = minute.finish()
+    assert len(minute.calls) > 4 * MINUTE_S * 5 / SLOWNESS
+    assert minute.dead == []
+    margin = SHORT_LIFETIME_S * 0.1
+    for call in minute.calls:
+        assert call.at <= seconds(call.reply["data"]["expiration"]) - margin
+    slowest_call = max(call.took for call in minute.calls)
+    remark(f"8 s tokens: {len(minute.calls)} calls, the slowest {slowest_call * 1e3:.2f} ms")
+    assert slowest_call <= 0.2 * SLOWNESS
+    # Each token was renewed at 75 ± 5 % of its life.
+    for n in requests.values():
+        assert MINUTE_S / (SHORT_LIFETIME_S * 0.82) <= n <= MINUTE_S / (SHORT_LIFETIME_S * 0.68) + 2

@@ -1,0 +1,103 @@
+"""Callers that ask a daemon again and again, and what they saw.
+
+    with Caller(daemon, "default", every=0.02) as caller:
+        ...
+    assert all("data" in call.reply for call in caller.calls)
+
+    took, n = slowest(daemon, "cached", until=flight.done)
+"""
+
+import collections
+import concurrent.futures
+import datetime
+import threading
+import time
+
+# One request: when it was sent (seconds since the epoch), how long it took, what came.
+Call = collections.namedtuple("Call", "at took reply")
+
+
+def seconds(text):
+    """A time as the wire has it, in seconds since the epoch."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def in_background(function, *arguments, **parameters):
+    """A future: its caller goes on meanwhile."""
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    future = executor.submit(function, *arguments, **parameters)
+    executor.shutdown(wait=False)
+    return future
+
+
+def timed(function, *arguments, **parameters):
+    """How many seconds it took, and what it returned."""
+    began = time.monotonic()
+    result = function(*arguments, **parameters)
+    return time.monotonic() - began, result
+
+
+def _queued_s(task):
+    """How long a thread has been ready to run while others had the processors (proc(5))."""
+    with open(f"/proc/{task}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
+def fairly_timed(daemon, function, *arguments):
+    """As timed, but time in which the machine ran something else than the two of us is nobody's
+    fault and does not count."""
+    queued = _queued_s("thread-self") + _queued_s(daemon.pid)
+    took, result = timed(function, *arguments)
+    queued = _queued_s("thread-self") + _queued_s(daemon.pid) - queued
+    return max(0, took - queued), result
+
+
+class Caller:
+    """Asks for one profile's token on a connection of its own until the with-block ends. What a
+    call brought is handed to check, where there is one."""
+
+    def __init__(self, daemon, profile, every, check=None):
+        self.calls = []
+        self._daemon, self._profile, self._every, self._check = daemon, profile, every, check
+        self._ending = threading.Event()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._ending.set()
+        self._thread.join()
+        if self._failure and exception[0] is None:
+            raise self._failure
+
+    def _run(self):
+        try:
+            with self._daemon.connect() as connection:
+                while not self._ending.wait(self._every):
+                    call = Call(time.time(), *fairly_timed(self._daemon, connection.get, self._profile))
+                    self.calls.append(call)
+                    if self._check:
+                        self._check(call)
+        except Exception as failure:
+            self._failure = failure
+
+
+def slowest(daemon, profile, until, pause=0.005):
+    """Asks for a token that is there, on a kept and on a new connection by turns, until until() is
+    true. Returns how many seconds the slowest answer took, and how many there were."""
+    def on_a_new_one(profile):
+        with daemon.connect() as new:
+            return new.get(profile)
+
+    worst, n = 0, 0
+    with daemon.connect() as kept:
+        while not until():
+            took, reply = fairly_timed(daemon, (kept.get, on_a_new_one)[n % 2], profile)
+            assert "data" in reply, reply
+            worst = max(worst, took)
+            n += 1
+            time.sleep(pause)
+    return worst, n
