@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "roster.h"
 #include "schedule.h"
 #include "secret.h"
 #include "settings.h"
@@ -14,8 +15,7 @@
 struct broker {
 	const struct broker_ops *ops;
 	void *context;
-	struct profile **profiles; /* sorted by name */
-	size_t n_profiles;
+	struct roster roster;
 	struct host_list hosts;
 	int64_t next_ms;
 	bool shutting_down;
@@ -131,104 +131,47 @@ static void attempt_cancel(struct broker *broker, struct profile *profile)
 	}
 }
 
-static void profile_drop(struct broker *broker, struct profile *profile)
+/* Frees profiles that nobody waits for any more. */
+static void drop(struct broker *broker, struct roster *roster)
 {
-	if (profile) {
-		attempt_cancel(broker, profile);
-		host_leave(&broker->hosts, profile->host);
-		profile_free(profile);
+	for (size_t i = 0; i < roster->n; i++) {
+		if (roster->profiles[i]) {
+			attempt_cancel(broker, roster->profiles[i]);
+		}
 	}
+	roster_done(roster, &broker->hosts);
 }
 
 void broker_free(struct broker *broker)
 {
-	if (!broker) {
-		return;
+	if (broker) {
+		drop(broker, &broker->roster);
+		free(broker);
 	}
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		profile_drop(broker, broker->profiles[i]);
-	}
-	free(broker->profiles);
-	free(broker);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	const struct profile *const *left = a, *const *right = b;
-
-	return strcmp((*left)->settings->name, (*right)->settings->name);
-}
-
-static int compare_with_name(const void *name, const void *element)
-{
-	const struct profile *const *profile = element;
-
-	return strcmp(name, (*profile)->settings->name);
 }
 
 struct profile *broker_find(const struct broker *broker, const char *name)
 {
-	struct profile **found = broker->n_profiles == 0
-					 ? NULL
-					 : bsearch(name, broker->profiles, broker->n_profiles,
-						   sizeof(*broker->profiles), compare_with_name);
-
-	return found ? *found : NULL;
+	return roster_find(&broker->roster, name);
 }
 
 size_t broker_profiles(const struct broker *broker, struct profile *const **ret_profiles)
 {
-	*ret_profiles = broker->profiles;
-	return broker->n_profiles;
-}
-
-/* Profiles made of the settings alone, sorted; NULL when there is no memory. */
-static struct profile **profiles_new(struct broker *broker, struct settings **settings, size_t n)
-{
-	struct profile **profiles = calloc(n + 1, sizeof(struct profile *));
-	size_t made = 0;
-
-	for (; profiles && made < n; made++) {
-		struct profile *profile = profile_new(settings[made]);
-
-		settings[made] = NULL;
-		if (!profile) {
-			break;
-		}
-		profiles[made] = profile;
-		profile->host = host_use(&broker->hosts, profile->settings->token_host);
-		if (!profile->host) {
-			made++;
-			break;
-		}
-	}
-	if (profiles && made == n && (n == 0 || profiles[n - 1]->host)) {
-		qsort(profiles, n, sizeof(*profiles), compare_names);
-		return profiles;
-	}
-	for (size_t i = 0; i < n; i++) {
-		settings_free(settings[i]);
-		settings[i] = NULL;
-	}
-	for (size_t i = 0; profiles && i < made; i++) {
-		profile_drop(broker, profiles[i]);
-	}
-	free(profiles);
-	return NULL;
+	*ret_profiles = broker->roster.profiles;
+	return broker->roster.n;
 }
 
 /* Puts the settings of a profile that was made for them into the one that was there before. */
-static void profile_succeed(
+static void succeed(
 	struct broker *broker, struct profile *old, struct profile *made, int64_t now_ms)
 {
 	struct settings *settings = made->settings;
-	struct host *host = made->host;
+	struct host *host = old->host;
 
 	made->settings = NULL;
-	made->host = NULL;
-	profile_drop(broker, made);
-	host_leave(&broker->hosts, old->host);
-	old->host = host;
+	old->host = made->host;
+	host_leave(&broker->hosts, host);
+	profile_free(made);
 	if (settings_same_identity(old->settings, settings)) {
 		profile_change(old, settings, now_ms);
 		return;
@@ -239,52 +182,56 @@ static void profile_succeed(
 	profile_reset(old, now_ms);
 }
 
+/* Moves profiles that stay from the old roster to the new one, and says when the new ones are to
+ * start. */
+static void merge(struct broker *broker, struct roster *old, struct roster *roster, int64_t now_ms)
+{
+	size_t n_new = 0, index = 0;
+
+	for (size_t i = 0; i < roster->n; i++) {
+		struct profile *made = roster->profiles[i];
+		struct profile *known = roster_find(old, made->settings->name);
+
+		if (known) {
+			succeed(broker, known, made, now_ms);
+			roster->profiles[i] = known;
+		} else {
+			n_new++;
+		}
+	}
+	for (size_t i = 0; i < roster->n; i++) {
+		if (!roster_find(old, roster->profiles[i]->settings->name)) {
+			roster->profiles[i]->due_ms = now_ms + schedule_spread(index++, n_new);
+		}
+	}
+}
+
 int broker_configure(struct broker *broker, struct settings **settings, size_t n,
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
 	struct waiter_list denied = TAILQ_HEAD_INITIALIZER(denied);
 	struct judge judge = {may_still, broker->context};
 	struct answer answer = {.outcome = OUTCOME_DENIED};
-	struct profile **profiles = profiles_new(broker, settings, n);
-	struct profile **old = broker->profiles;
-	size_t n_old = broker->n_profiles, n_new = 0, n_gone = 0, fresh = 0;
+	struct roster gone = broker->roster, roster;
 
-	if (!profiles) {
+	if (roster_init(&roster, &broker->hosts, settings, n) < 0) {
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct profile *known = broker_find(broker, profiles[i]->settings->name);
-
-		if (known) {
-			profile_succeed(broker, known, profiles[i], now_ms);
-			profiles[i] = known;
+	merge(broker, &gone, &roster, now_ms);
+	broker->roster = roster;
+	for (size_t i = 0; i < roster.n; i++) {
+		waiters_pick(&roster.profiles[i]->waiters, &denied, is_denied, &judge);
+	}
+	for (size_t i = 0; i < gone.n; i++) {
+		if (roster_find(&roster, gone.profiles[i]->settings->name)) {
+			gone.profiles[i] = NULL; /* it stays */
 		} else {
-			n_new++;
+			waiters_take(&gone.profiles[i]->waiters, &denied);
 		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (profiles[i]->verdict == GRANT_NONE && profiles[i]->due_ms == PROFILE_NEVER &&
-			!profiles[i]->attempt) {
-			profiles[i]->due_ms = now_ms + schedule_spread(fresh++, n_new);
-		}
-	}
-	broker->profiles = profiles;
-	broker->n_profiles = n;
-	for (size_t i = 0; i < n_old; i++) {
-		if (broker_find(broker, old[i]->settings->name) != old[i]) {
-			waiters_take(&old[i]->waiters, &denied);
-			old[n_gone++] = old[i];
-		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		waiters_pick(&profiles[i]->waiters, &denied, is_denied, &judge);
 	}
 	broker->next_ms = now_ms;
 	waiters_answer(&denied, &answer);
-	for (size_t i = 0; i < n_gone; i++) {
-		profile_drop(broker, old[i]);
-	}
-	free(old);
+	drop(broker, &gone);
 	return 0;
 }
 
@@ -454,8 +401,8 @@ static struct profile *next_to_start(struct broker *broker, int64_t now_ms)
 {
 	struct profile *best = NULL;
 
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		struct profile *profile = broker->profiles[i];
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		struct profile *profile = broker->roster.profiles[i];
 
 		if (may_start(profile, now_ms) && (!best || goes_before(profile, best))) {
 			best = profile;
@@ -514,8 +461,8 @@ static void expire_waiters(struct broker *broker, int64_t now_ms)
 	struct answer answer = {.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
 	struct waiter *waiter;
 
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		waiters_take_due(&broker->profiles[i]->waiters, &expired, now_ms);
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
 	}
 	TAILQ_FOREACH (waiter, &expired, link) {
 		broker->counters.timeouts++;
@@ -531,16 +478,17 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 		broker->next_ms = INT64_MAX;
 		return broker->next_ms;
 	}
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		profile_expire(broker->profiles[i], now_ms);
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		profile_expire(broker->roster.profiles[i], now_ms);
 	}
 	while ((profile = next_to_start(broker, now_ms))) {
 		attempt_start(broker, profile, now_ms);
 	}
 	expire_waiters(broker, now_ms);
 	broker->next_ms = INT64_MAX;
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		broker->next_ms = earlier(broker->next_ms, profile_next(broker->profiles[i]));
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		broker->next_ms = earlier(
+			broker->next_ms, profile_next(broker->roster.profiles[i]));
 	}
 	return broker->next_ms;
 }
@@ -552,8 +500,8 @@ int64_t broker_next(const struct broker *broker)
 
 void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
 {
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		struct profile *profile = broker->profiles[i];
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		struct profile *profile = broker->roster.profiles[i];
 
 		if (!profile->token) {
 			continue;
@@ -577,9 +525,9 @@ void broker_shutdown(struct broker *broker)
 	struct answer answer = {.outcome = OUTCOME_SHUTTING_DOWN};
 
 	broker->shutting_down = true;
-	for (size_t i = 0; i < broker->n_profiles; i++) {
-		attempt_cancel(broker, broker->profiles[i]);
-		answer_all(broker->profiles[i], &answer);
+	for (size_t i = 0; i < broker->roster.n; i++) {
+		attempt_cancel(broker, broker->roster.profiles[i]);
+		answer_all(broker->roster.profiles[i], &answer);
 	}
 }
 

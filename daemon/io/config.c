@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,7 @@ static int finish(struct config *config, struct config_problems *problems,
 		config_free(config);
 		return error;
 	}
+	assert(config);
 	qsort(config->profiles, config->n_profiles, sizeof(config->profiles[0]), by_name);
 	*ret_config = config;
 	return 0;

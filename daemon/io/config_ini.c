@@ -133,6 +133,7 @@ static void tell_errors(struct part *part, struct ini_cfgobj *ini)
 		int code = 0;
 		unsigned line = 1;
 
+		/* NOLINTNEXTLINE(cert-err34-c): the numbers are libini's own. */
 		sscanf(*error, "Error (%d) on line %u", &code, &line);
 		tell(part, first + line - 1, explain(code));
 		blank_line(part, first + line - 1);

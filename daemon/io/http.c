@@ -102,7 +102,7 @@ static void copy_printable(char *dst, size_t size, const char *text, size_t len)
 	size_t n = len < size ? len : size - 1;
 
 	for (size_t i = 0; i < n; i++) {
-		dst[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+		dst[i] = (char)(text[i] < ' ' || text[i] > '~' ? '?' : text[i]);
 	}
 	dst[n] = '\0';
 }
@@ -169,8 +169,12 @@ static void describe_error(struct http_transfer *transfer, CURLcode code)
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
 	switch ((int)code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		transfer_set_error(transfer, "cannot resolve %s", transfer->host);
+	case CURLE_COULDNT_RESOLVE_HOST: /* libcurl's word for a socket's path too long, too */
+		if (transfer->host) {
+			transfer_set_error(transfer, "cannot resolve %s", transfer->host);
+		} else {
+			transfer_set_error(transfer, "%s", curl_says(transfer, code));
+		}
 		break;
 	case CURLE_COULDNT_CONNECT:
 		transfer_set_error(transfer, "cannot connect to %s: %s", transfer->peer,
@@ -347,7 +351,7 @@ static void keep_header(const char *line, size_t len, const char *name, char *va
 	size_t name_len = strlen(name);
 
 	if (*value || len <= name_len || line[name_len] != ':' ||
-		strncasecmp(line, name, name_len)) {
+		strncasecmp(line, name, name_len) != 0) {
 		return;
 	}
 	line += name_len + 1;

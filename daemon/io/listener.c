@@ -185,7 +185,7 @@ static int listener_open(struct listener *listener, char *why)
 			"the socket's path %s is longer than %zu bytes; choose a shorter one",
 			listener->path, sizeof(address.sun_path) - 1);
 	}
-	strcpy(address.sun_path, listener->path);
+	memcpy(address.sun_path, listener->path, strlen(listener->path) + 1);
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (listener->fd < 0) {
 		return fail(errno, why, "cannot make a socket: %s", strerror(errno));
@@ -238,7 +238,7 @@ void listener_free(struct listener *listener)
 	if (listener->event) {
 		event_free(listener->event);
 	}
-	if (listener->ino != 0 && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+	if (listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
 		st.st_ino == listener->ino) {
 		unlink(listener->path);
 	}

@@ -162,7 +162,7 @@ static void arm(struct peer *peer)
 		return; /* only an answer can move it now */
 	}
 	event_assign(&peer->event, event_get_base(&peer->event), wanted != 0 ? peer->fd : -1,
-		wait_ms < 0 ? wanted | EV_PERSIST : wanted, peer_turn, peer);
+		(short)(wait_ms < 0 ? wanted | EV_PERSIST : wanted), peer_turn, peer);
 	timeout = to_timeval(wait_ms);
 	if (event_add(&peer->event, wait_ms < 0 ? NULL : &timeout) < 0) {
 		peer_close(peer);

@@ -1,9 +1,11 @@
 /*
  * Memory is wiped when it is freed, whoever frees it: libcurl, OpenSSL, cJSON, libini_config,
  * libevent and libc itself all come here, since a symbol of the executable goes before a library's.
- * glibc hands out the memory as ever (malloc(3), __libc_free and malloc_usable_size are its own).
+ * malloc() and the others that only give memory stay glibc's, and so does the way back to it,
+ * __libc_free(). FORTIFY, which aborts where malloc_usable_size() is more than was asked for, knows
+ * no size here.
  *
- * Under valgrind's memcheck neither these nor glibc's run: it replaces both.
+ * Under valgrind's memcheck neither these nor glibc's run: it puts its own in the place of both.
  */
 #include <malloc.h>
 #include <stdlib.h>

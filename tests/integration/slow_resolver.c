@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-	struct addrinfo **ret_addresses)
+int getaddrinfo(
+	const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai)
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	const char *seconds = getenv("SLOW_RESOLVER_SECONDS");
@@ -17,5 +17,5 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	while (left) {
 		left = sleep(left);
 	}
-	return real(name ? "127.0.0.1" : NULL, service, hints, ret_addresses);
+	return real(name ? "127.0.0.1" : NULL, service, req, pai);
 }

@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/gctokend-config-XXXXXX";
+#define TEMPLATE "/tmp/gctokend-config-XXXXXX"
+
+static char directory[] = TEMPLATE;
 static char path[PATH_MAX];
 static char told[64 * 1024];
 static int n_told;
@@ -18,6 +20,7 @@ static int n_told;
 void config_fixture_set_up(void)
 {
 	unsetenv("CREDENTIALS_DIRECTORY");
+	memcpy(directory, TEMPLATE, sizeof(directory));
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 }
 
@@ -37,8 +40,10 @@ const char *config_fixture_path(const char *name)
 
 const char *config_fixture_write(const char *name, const char *text, mode_t mode)
 {
-	int fd = open(config_fixture_path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd;
 
+	unlink(config_fixture_path(name));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	ck_assert_int_eq(fchmod(fd, mode), 0);

@@ -63,8 +63,8 @@ static struct outcome outcome;
 static int64_t multiplier;
 
 /* libcurl resolves with this one, too: "slow.test" takes long. */
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-	struct addrinfo **ret_addresses)
+int getaddrinfo(
+	const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai)
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
@@ -76,7 +76,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 		return EAI_NONAME;
 	}
 	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-	return real(name, service, hints, ret_addresses);
+	return real(name, service, req, pai);
 }
 
 static void keep(char text[TEXT_MAX], const char *value)
