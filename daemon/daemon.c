@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "core/answer.h"
 #include "core/broker.h"
 #include "core/quota.h"
 #include "core/secret.h"
@@ -98,7 +99,7 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 {
 	struct attempt *attempt = context;
 	const struct settings *settings = attempt->profile->settings;
-	struct grant_answer answer = {
+	struct answer_http answer = {
 		.error = http_answer->error,
 		.status = http_answer->status,
 		.body = http_answer->body,

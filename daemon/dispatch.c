@@ -442,12 +442,14 @@ static bool read_parameter(struct call *call, const struct parameter *parameter)
 		       fail(call, ERROR_INVALID_REQUEST, "profile has to be a string");
 	}
 	if ((takes & PARAMETER_MIN_VALIDITY) && strcmp(parameter->name, "minValidity") == 0) {
+		if (value->type != WALK_NUMBER || parameter->number < 0) {
+			return fail(call, ERROR_INVALID_REQUEST,
+				"minValidity has to be a number of seconds, 0 or more");
+		}
 		call->want.min_validity_ms = parameter->number < MIN_VALIDITY_MAX_S
 						     ? (int64_t)(parameter->number * 1000)
 						     : MIN_VALIDITY_MAX_S * INT64_C(1000);
-		return (value->type == WALK_NUMBER && parameter->number >= 0) ||
-		       fail(call, ERROR_INVALID_REQUEST,
-			       "minValidity has to be a number of seconds, 0 or more");
+		return true;
 	}
 	if ((takes & PARAMETER_REJECTED_TOKEN) && strcmp(parameter->name, "rejectedToken") == 0) {
 		call->want.rejected = value->text;
@@ -526,15 +528,15 @@ bool dispatch_line(
 	dispatch->requests++;
 	refused_ms = quota_request(dispatch->quota, session->user, now_ms);
 	parsed = request_parse(&request, line, len, why, &fatal);
-	if (refused_ms > 0) {
+	if (!parsed) {
+		answer_error(dispatch, session, request.head, request.head_len,
+			ERROR_INVALID_REQUEST, why, 0);
+	} else if (refused_ms > 0) {
 		answer_error(dispatch, session, request.head, request.head_len, ERROR_RATE_LIMITED,
 			"Your user has made more requests a minute than rate_limit allows",
 			(refused_ms + 999) / 1000);
-	} else if (parsed) {
-		call_endpoint(&call);
 	} else {
-		answer_error(dispatch, session, request.head, request.head_len,
-			ERROR_INVALID_REQUEST, why, 0);
+		call_endpoint(&call);
 	}
 	return !fatal;
 }

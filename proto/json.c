@@ -200,12 +200,8 @@ static enum json_status scan_word(struct scan *scan, const char *word)
 /* The name of a member as it stands in the text, without its quotes. */
 struct name {
 	const unsigned char *begin, *end;
+	bool escaped; /* some of it is */
 };
-
-static bool has_escape(struct name name)
-{
-	return memchr(name.begin, '\\', (size_t)(name.end - name.begin));
-}
 
 /* Whether two names are the same once decoded. */
 static bool same_name(struct name a, struct name b)
@@ -213,7 +209,7 @@ static bool same_name(struct name a, struct name b)
 	char a_bytes[4], b_bytes[4]; /* the character at hand */
 	char *a_end = a_bytes, *b_end = b_bytes, *a_at = a_bytes, *b_at = b_bytes;
 
-	if (!has_escape(a) && !has_escape(b)) {
+	if (!a.escaped && !b.escaped) {
 		return a.end - a.begin == b.end - b.begin &&
 		       memcmp(a.begin, b.begin, (size_t)(a.end - a.begin)) == 0;
 	}
@@ -286,6 +282,8 @@ static enum json_status scan_name(struct scan *scan, struct name *names, int n)
 		return status;
 	}
 	names[n].end = scan->at - 1;
+	names[n].escaped = memchr(names[n].begin, '\\', (size_t)(names[n].end - names[n].begin)) !=
+			   NULL;
 	for (int i = 0; i < n; i++) {
 		if (same_name(names[i], names[n])) {
 			scan->duplicate = true; /* told unless the text is worse than that */

@@ -114,13 +114,12 @@ static const char *read_members(struct request *request, struct walk *line)
 	struct walk_value reference = {0}, name = {0}, parameters = {0};
 
 	while (walk_member(line, &member, &value)) {
-		const char *is = walk_decode(&member);
-
-		if (strcmp(is, "request") == 0) {
+		walk_decode(&member);
+		if (walk_is(&member, "request")) {
 			name = value;
-		} else if (strcmp(is, "referenceId") == 0) {
+		} else if (walk_is(&member, "referenceId")) {
 			reference = value;
-		} else if (strcmp(is, "parameters") == 0) {
+		} else if (walk_is(&member, "parameters")) {
 			parameters = value;
 		}
 	}

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum walk_type {
 	WALK_OBJECT,
@@ -21,6 +22,12 @@ struct walk_value {
 	char *text;
 	size_t len;
 };
+
+/* Whether a string, decoded, is that text. */
+static inline bool walk_is(const struct walk_value *string, const char *text)
+{
+	return string->len == strlen(text) && memcmp(string->text, text, string->len) == 0;
+}
 
 /* A way through a text, from one value to the next. */
 struct walk {

@@ -11,9 +11,9 @@
 #include <time.h>
 
 #include "encode.h"
-#include "grant.h"
 #include "secret.h"
 #include "settings.h"
+#include "text.h"
 #include "token.h"
 
 enum { LIFETIME_MIN_S = 1 };
@@ -125,7 +125,7 @@ __attribute__((format(printf, 2, 3))) static bool refuse(char *why, const char *
 	return false;
 }
 
-static bool read_lifetime(const struct settings *settings, const struct grant_answer *answer,
+static bool read_lifetime(const struct settings *settings, const struct answer_http *answer,
 	const cJSON *object, const char *token, int64_t *ret_ms, char *why)
 {
 	double seconds = 0;
@@ -164,7 +164,7 @@ static bool has_escaped_nul(const char *body, size_t len)
 	return false;
 }
 
-static bool check_token(const cJSON *object, const struct grant_answer *answer, char *why)
+static bool check_token(const cJSON *object, const struct answer_http *answer, char *why)
 {
 	const cJSON *token = cJSON_GetObjectItemCaseSensitive(object, "access_token");
 	const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "token_type");
@@ -179,8 +179,8 @@ static bool check_token(const cJSON *object, const struct grant_answer *answer, 
 		strpbrk(token->valuestring, "\r\n")) {
 		return refuse(why, "its access_token holds a NUL or a line break");
 	}
-	if (strlen(token->valuestring) > GRANT_TOKEN_MAX) {
-		return refuse(why, "its access_token is longer than %d bytes", GRANT_TOKEN_MAX);
+	if (strlen(token->valuestring) > ANSWER_TOKEN_MAX) {
+		return refuse(why, "its access_token is longer than %d bytes", ANSWER_TOKEN_MAX);
 	}
 	if (!text_is_utf8(token->valuestring, strlen(token->valuestring))) {
 		return refuse(why, "its access_token is not UTF-8");
@@ -197,7 +197,7 @@ static void cJSON_Deletep(cJSON **object)
 	cJSON_Delete(*object);
 }
 
-struct token *answer_token(const struct settings *settings, const struct grant_answer *answer,
+struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
 	char why[ANSWER_WHY_SIZE])
 {
 	__attribute__((cleanup(cJSON_Deletep)))

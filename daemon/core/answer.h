@@ -1,20 +1,33 @@
 /*
- * Reads the token endpoint's 2xx answer: the token, its lifetime and when to renew it, from the
- * many forms that servers give them. It does not know what follows from an answer that cannot be
- * used.
+ * What the token endpoint answered, and how a 2xx is read: the token, its lifetime and when to
+ * renew it, from the many forms that servers give them. It does not know what follows from an
+ * answer that cannot be used.
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
-struct grant_answer;
 struct settings;
 struct token;
 
-enum { ANSWER_WHY_SIZE = 160 };
+enum {
+	ANSWER_TOKEN_MAX = 64000, /* bytes of an access token */
+	ANSWER_WHY_SIZE = 160,
+};
+
+/* What came back, as the HTTP client tells it; borrowed. */
+struct answer_http {
+	const char *error; /* why no whole HTTP answer came, NULL: it did */
+	int status;
+	const char *body; /* NUL-terminated at body_len */
+	size_t body_len;
+	const char *retry_after, *date, *correlation_id; /* header values, NULL: absent */
+	int64_t sent_ms;                                 /* when the request was sent */
+};
 
 /* The token, the caller's; or NULL with a clause that tells why the answer is unusable. */
-struct token *answer_token(const struct settings *settings, const struct grant_answer *answer,
+struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
 	char why[ANSWER_WHY_SIZE]);
 
 /* A date of HTTP (RFC 9110 section 5.6.7, IMF-fixdate) as seconds since 1970, or -1. */

@@ -108,7 +108,7 @@ struct complaint {
 };
 
 static void complaint_read(struct complaint *complaint, const struct settings *settings,
-	const struct grant_answer *answer)
+	const struct answer_http *answer)
 {
 	static const char rate_limit[] = "rate limit exceeded";
 	struct form encoded = {0};
@@ -173,7 +173,7 @@ static enum grant_verdict verdict_on_status(
 
 /* Retry-After (RFC 9110 section 10.2.3): seconds, or a date, which is held against the server's own
  * clock. */
-static int64_t retry_after_ms(const struct grant_answer *answer)
+static int64_t retry_after_ms(const struct answer_http *answer)
 {
 	const char *text = answer->retry_after;
 	int64_t then, now;
@@ -196,7 +196,7 @@ static int64_t retry_after_ms(const struct grant_answer *answer)
 							       : SCHEDULE_RETRY_AFTER_MAX_MS;
 }
 
-static void judge_refusal(const struct settings *settings, const struct grant_answer *answer,
+static void judge_refusal(const struct settings *settings, const struct answer_http *answer,
 	struct grant_result *result)
 {
 	struct complaint complaint;
@@ -228,7 +228,7 @@ static void judge_refusal(const struct settings *settings, const struct grant_an
 	}
 }
 
-void grant_judge(const struct settings *settings, const struct grant_answer *answer,
+void grant_judge(const struct settings *settings, const struct answer_http *answer,
 	struct grant_result *result)
 {
 	char why[ANSWER_WHY_SIZE];

@@ -11,13 +11,13 @@
 
 #include "text.h"
 
+struct answer_http;
 struct form;
 struct secret;
 struct settings;
 struct token;
 
 enum {
-	GRANT_TOKEN_MAX = 64000,   /* bytes of an access token */
 	GRANT_MESSAGE_SIZE = 1024, /* of a sentence for people */
 };
 
@@ -44,16 +44,6 @@ struct grant_request {
 int grant_request_init(struct grant_request *request, const struct settings *settings);
 void grant_request_done(struct grant_request *request);
 
-/* What came back, as the HTTP client tells it; borrowed. */
-struct grant_answer {
-	const char *error; /* why no whole HTTP answer came, NULL: it did */
-	int status;
-	const char *body; /* NUL-terminated at body_len */
-	size_t body_len;
-	const char *retry_after, *date, *correlation_id; /* header values, NULL: absent */
-	int64_t sent_ms;                                 /* when the request was sent */
-};
-
 enum grant_verdict {
 	GRANT_NONE, /* nothing was asked yet */
 	GRANT_GRANTED,
@@ -73,7 +63,7 @@ struct grant_result {
 };
 
 /* Judges an answer (RFC 6749 sections 5.1 and 5.2, and how servers really are). */
-void grant_judge(const struct settings *settings, const struct grant_answer *answer,
+void grant_judge(const struct settings *settings, const struct answer_http *answer,
 	struct grant_result *result);
 
 /* A result that did not come from a server: a secret that cannot be read, no memory. */

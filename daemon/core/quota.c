@@ -134,8 +134,11 @@ int64_t quota_request(struct quota *quota, struct quota_user *user, int64_t now_
 
 bool quota_may_wait(const struct quota *quota, const struct quota_user *user)
 {
+	/* Rounded up: a quarter of few is still one. */
+	unsigned share = (quota->limits.waiters + WAITERS_SHARE - 1) / WAITERS_SHARE;
+
 	return quota->waiters < quota->limits.waiters &&
-	       (is_exempt(quota, user) || user->waiters < quota->limits.waiters / WAITERS_SHARE);
+	       (is_exempt(quota, user) || user->waiters < share);
 }
 
 void quota_wait(struct quota *quota, struct quota_user *user)

@@ -1,8 +1,9 @@
+#include "config_environment.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "core/secret.h"
 
 /* Wipes the value of each NAME=VALUE of that name (there may be several) where the process got it,

@@ -45,8 +45,8 @@ static void tell(const struct part *part, unsigned line, const char *why)
 	config_error(part->problems, &place, "%s", why);
 }
 
-/* Takes a line, and those that continue it, out of the part; the numbers of the others stay. */
-static void blank_line(struct part *part, unsigned line)
+/* Makes a comment of a line and of those that continue it; the numbers of the others stay. */
+static void drop_line(struct part *part, unsigned line)
 {
 	size_t at = 0;
 
@@ -57,7 +57,7 @@ static void blank_line(struct part *part, unsigned line)
 			return;
 		}
 		if (i >= line) {
-			memset(part->text + at, ' ', part->text[at + n - 1] == '\n' ? n - 1 : n);
+			memset(part->text + at, '#', part->text[at + n - 1] == '\n' ? n - 1 : n);
 		}
 		if (i == line && line == part->line) {
 			part->headed = false;
@@ -90,7 +90,7 @@ static void check_names(struct part *part)
 		if (!is_blank(*text) && *text != ';' && *text != '#' && has_bad_name(text, n)) {
 			tell(part, line,
 				"a name may hold printable ASCII characters alone, and no \"!\"");
-			blank_line(part, line);
+			drop_line(part, line);
 		}
 		at += n;
 	}
@@ -136,7 +136,7 @@ static void tell_errors(struct part *part, struct ini_cfgobj *ini)
 		/* NOLINTNEXTLINE(cert-err34-c): the numbers are libini's own. */
 		sscanf(*error, "Error (%d) on line %u", &code, &line);
 		tell(part, first + line - 1, explain(code));
-		blank_line(part, first + line - 1);
+		drop_line(part, first + line - 1);
 	}
 	ini_config_free_errors(errors);
 }

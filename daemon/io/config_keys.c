@@ -1,6 +1,5 @@
 #include "config_keys.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "core/nearest.h"

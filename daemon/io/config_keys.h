@@ -5,8 +5,19 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "config.h"
+/* One row for each key that is known; the manual's table is held against it by a test. */
+struct config_key {
+	const char *section; /* "general", …, "profile" */
+	const char *name;
+	const char *in_profile; /* the key's name in a profile where it may be set there too, else
+				   NULL */
+	const char *fallback;   /* the default as people write it, NULL: none */
+	bool supported;         /* false: known, but not yet supported */
+};
+extern const struct config_key config_keys[];
+extern const size_t config_n_keys;
 
 #define CONFIG_PROFILE_SECTION "profile"
 

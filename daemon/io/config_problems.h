@@ -7,7 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config.h"
+#include "log.h"
+
+/*
+ * Told of each mistake and warning, in the order of the lines, as "FILE:LINE: [SECTION] KEY: why,
+ * and what would be right" (parts that do not apply are left out). It never holds a value of a
+ * secret.
+ */
+typedef void config_problem_fn(void *context, enum log_level level, const char *text);
 
 /* Where something is wrong; parts that do not apply are 0 and NULL. Borrowed. */
 struct config_place {
@@ -40,5 +47,6 @@ void config_problems_add(struct config_problems *problems, enum log_level level,
 #define config_warning(problems, place, ...) \
 	config_problems_add(problems, LOG_LEVEL_WARNING, place, __VA_ARGS__)
 
+/* Tells all that was kept. */
 void config_problems_tell(
 	struct config_problems *problems, config_problem_fn *problem, void *context);

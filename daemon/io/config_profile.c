@@ -10,6 +10,7 @@
 
 #include "config_endpoints.h"
 #include "config_entries.h"
+#include "config_environment.h"
 #include "config_values.h"
 #include "core/grant.h"
 #include "core/nearest.h"

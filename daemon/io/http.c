@@ -141,19 +141,20 @@ static const char *curl_says(const struct http_transfer *transfer, CURLcode code
 /* Says how far it came in which time. */
 static void describe_timeout(struct http_transfer *transfer)
 {
-	curl_off_t resolved_us = 0, connected_us = 0;
+	curl_off_t resolved_us = 0, connected_us = 0, begun_us = 0;
 	int64_t limit_ms = transfer->request_timeout_ms;
 	const char *unit;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
 	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+	curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &begun_us);
 	if (!connected_us && transfer->connect_timeout_ms < limit_ms) {
 		limit_ms = transfer->connect_timeout_ms;
 	}
 	unit = limit_ms == 1000 ? "second" : "seconds";
 	if (connected_us) {
-		transfer_set_error(transfer, "no %sanswer within %g %s",
-			transfer->status ? "whole " : "", (double)limit_ms / 1000, unit);
+		transfer_set_error(transfer, "no %sanswer within %g %s", begun_us ? "whole " : "",
+			(double)limit_ms / 1000, unit);
 	} else if (resolved_us || !transfer->host) {
 		transfer_set_error(transfer, "no connection to %s within %g %s", transfer->peer,
 			(double)limit_ms / 1000, unit);
@@ -557,9 +558,12 @@ static int transfer_set_options(struct http_transfer *transfer, const struct htt
 	failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)transfer->request_timeout_ms);
 	failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 
-	/* With a CAPATH libcurl reads all authorities anew for each connection. */
+	/* With a CAPATH libcurl reads all authorities anew for each connection. Its cache of them
+	 * would put the store of one transfer in place of another's, since it is filled and looked
+	 * at behind use_store(). */
 	failed |= curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
 	failed |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	failed |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, use_store);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);

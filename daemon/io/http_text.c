@@ -38,21 +38,20 @@ static const char *curl_says(const struct http_failure *failure)
 /* Says how far it came in which time. */
 static void describe_timeout(char text[HTTP_TEXT_MAX], const struct http_failure *failure)
 {
-	curl_off_t resolved_us = 0, connected_us = 0;
+	curl_off_t resolved_us = 0, connected_us = 0, begun_us = 0;
 	int64_t limit_ms = failure->request_timeout_ms;
-	long status = 0;
 	char within[32];
 
 	curl_easy_getinfo(failure->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
 	curl_easy_getinfo(failure->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-	curl_easy_getinfo(failure->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(failure->easy, CURLINFO_STARTTRANSFER_TIME_T, &begun_us);
 	if (!connected_us && failure->connect_timeout_ms < limit_ms) {
 		limit_ms = failure->connect_timeout_ms;
 	}
 	snprintf(within, sizeof(within), "%g second%s", (double)limit_ms / 1000,
 		limit_ms == 1000 ? "" : "s");
 	if (connected_us) {
-		snprintf(text, HTTP_TEXT_MAX, "no %sanswer within %s", status ? "whole " : "",
+		snprintf(text, HTTP_TEXT_MAX, "no %sanswer within %s", begun_us ? "whole " : "",
 			within);
 	} else if (resolved_us || !failure->host) {
 		snprintf(text, HTTP_TEXT_MAX, "no connection to %s within %s", failure->peer,

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -20,12 +21,16 @@
 enum {
 	LISTENER_BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
 	ACCEPTS_A_TURN = 64,     /* connections taken before others have their turn */
+	ACCEPT_PAUSE_MS = 100,   /* before the next try when none can be taken */
+	LOCK_WAIT_MS = 1000,     /* for the other daemon that starts */
+	LOCK_POLL_MS = 10,
 };
 
 struct listener {
 	struct listener_config config; /* path is owned */
 	char *path;
 	struct event *event;
+	struct event *resume; /* ends a pause */
 	int fd;
 	int spare_fd; /* given up for a moment to refuse what cannot be served */
 	dev_t dev;    /* of the socket that was made */
@@ -57,21 +62,49 @@ void listener_refuse(const struct listener *listener, int fd)
 }
 
 /* Descriptors have run out: the spare one lets us take a connection and tell it so. */
-static bool refuse_one(struct listener *listener)
+static int refuse_one(struct listener *listener)
 {
-	int fd;
+	int fd, error;
 
-	if (listener->spare_fd < 0) {
-		listener->spare_fd = open_spare();
-		return false;
+	if (listener->spare_fd >= 0) {
+		close(listener->spare_fd);
 	}
-	close(listener->spare_fd);
 	fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	error = fd < 0 ? errno : 0;
 	if (fd >= 0) {
 		listener_refuse(listener, fd);
 	}
 	listener->spare_fd = open_spare();
-	return fd >= 0;
+	return error;
+}
+
+/* Returns 0, or the errno of accept4(). */
+static int accept_one(struct listener *listener)
+{
+	int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		listener->config.accepted(listener->config.context, fd);
+		return 0;
+	}
+	return errno == EMFILE || errno == ENFILE ? refuse_one(listener) : errno;
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *context)
+{
+	struct listener *listener = context;
+
+	event_add(listener->event, NULL);
+}
+
+/* The socket stays readable while connections wait that cannot be taken: looking at it again at
+ * once would keep the loop spinning. */
+static void pause_accepting(struct listener *listener)
+{
+	static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+	event_del(listener->event);
+	event_add(listener->resume, &pause);
 }
 
 static void on_readable(evutil_socket_t listen_fd, short what, void *context)
@@ -79,15 +112,15 @@ static void on_readable(evutil_socket_t listen_fd, short what, void *context)
 	struct listener *listener = context;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			listener->config.accepted(listener->config.context, fd);
-		} else if (errno == EMFILE || errno == ENFILE) {
-			if (!refuse_one(listener)) {
-				return;
-			}
-		} else if (errno != EINTR && errno != ECONNABORTED) {
+		switch (accept_one(listener)) {
+		case 0:
+		case EINTR:
+		case ECONNABORTED:
+			break;
+		case EAGAIN:
+			return;
+		default:
+			pause_accepting(listener);
 			return;
 		}
 	}
@@ -107,6 +140,25 @@ static bool is_answered(const struct sockaddr_un *address)
 	return answered;
 }
 
+/* Whoever may read the directory may lock it too, so nobody is waited for without end. */
+static int lock(int fd, const char *directory)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000};
+
+	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited_ms += LOCK_POLL_MS) {
+		if (errno != EWOULDBLOCK) {
+			return -errno;
+		}
+		if (waited_ms >= LOCK_WAIT_MS) {
+			log_warning(
+				"somebody else holds a lock on %s; going on without it", directory);
+			return 0;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 /* Opens the directory of the socket, made if it is missing; its lock keeps two daemons that start
  * apart. */
 static int lock_directory(const char *path, char *why)
@@ -114,7 +166,7 @@ static int lock_directory(const char *path, char *why)
 	char *copy = strdup(path);
 	const char *directory = copy ? dirname(copy) : NULL;
 	struct stat st;
-	int fd;
+	int fd, error;
 
 	if (!directory) {
 		return fail(ENOMEM, why, "no memory");
@@ -124,9 +176,8 @@ static int lock_directory(const char *path, char *why)
 			0755); /* whatever the umask says: others have to reach the socket */
 	}
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
-		int error = errno;
-
+	error = fd < 0 ? errno : -lock(fd, directory);
+	if (error != 0) {
 		if (fd >= 0) {
 			close(fd);
 		}
@@ -220,7 +271,8 @@ int listener_new(struct event_base *base, const struct listener_config *config,
 	listener->spare_fd = open_spare();
 	listener->event = event_new(
 		base, listener->fd, EV_READ | EV_PERSIST, on_readable, listener);
-	if (!listener->event || event_add(listener->event, NULL) < 0) {
+	listener->resume = evtimer_new(base, on_resume, listener);
+	if (!listener->event || !listener->resume || event_add(listener->event, NULL) < 0) {
 		listener_free(listener);
 		return fail(ENOMEM, why, "no memory");
 	}
@@ -237,6 +289,9 @@ void listener_free(struct listener *listener)
 	}
 	if (listener->event) {
 		event_free(listener->event);
+	}
+	if (listener->resume) {
+		event_free(listener->resume);
 	}
 	if (listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
 		st.st_ino == listener->ino) {

@@ -16,10 +16,7 @@
 #include "proto/frame.h"
 #include "proto/payload.h"
 
-enum {
-	PEER_IOV_MAX = 128,    /* pieces in one writev() */
-	PEER_GIDS_MAX = 65536, /* NGROUPS_MAX of the kernel */
-};
+enum { PEER_IOV_MAX = 128 /* pieces in one sendmsg() */ };
 
 /* An answer on its way out. */
 struct answer {

@@ -81,8 +81,7 @@ X509_STORE *tls_store(struct tls *tls, const char *ca_file, const char **ret_why
 {
 	struct authorities *authorities;
 
-	LIST_FOREACH(authorities, &tls->loaded, entry)
-	{
+	LIST_FOREACH (authorities, &tls->loaded, entry) {
 		if (ca_file ? authorities->ca_file && !strcmp(authorities->ca_file, ca_file)
 			    : !authorities->ca_file) {
 			return authorities->store;

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #define TEMPLATE "/tmp/gctokend-config-XXXXXX"
+
+enum { OPENED_MAX = 8 /* directories at once */ };
 
 static char directory[] = TEMPLATE;
 static char path[PATH_MAX];
@@ -24,12 +27,14 @@ void config_fixture_set_up(void)
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 }
 
+static int remove_one(const char *file, const struct stat *status, int kind, struct FTW *where)
+{
+	return remove(file);
+}
+
 void config_fixture_tear_down(void)
 {
-	char command[sizeof("rm -rf ") + sizeof(directory)];
-
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(nftw(directory, remove_one, OPENED_MAX, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 const char *config_fixture_path(const char *name)
@@ -117,4 +122,29 @@ void config_fixture_check(const char *text, const char *expected)
 	ck_assert_str_eq(told, expected);
 	ck_assert_int_eq(status, strstr(expected, "error ") ? -EINVAL : 0);
 	config_free(config);
+}
+
+struct settings *config_fixture_settings(const char *lines, const char *sections)
+{
+	char text[8192];
+	struct config *config;
+	struct settings *settings;
+
+	snprintf(text, sizeof(text), "%s%s\n%s", CONFIG_FIXTURE_PROFILE, lines, sections);
+	config = config_fixture_take(text);
+	ck_assert_uint_eq(config->n_profiles, 1);
+	settings = config->profiles[0];
+	config->profiles[0] = NULL;
+	config_free(config);
+	return settings;
+}
+
+void config_fixture_refuse_line(const char *line, const char *why)
+{
+	char text[2048], expected[2048];
+
+	snprintf(text, sizeof(text), "%s%s\n", CONFIG_FIXTURE_PROFILE, line);
+	snprintf(expected, sizeof(expected), "error FILE:4: [profile a] %.*s: %s\n",
+		(int)strcspn(line, " ="), line, why);
+	config_fixture_check(text, expected);
 }

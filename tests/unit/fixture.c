@@ -27,7 +27,7 @@ struct settings *fixture_settings(const char *name)
 	return settings;
 }
 
-struct grant_answer fixture_answer(int status, const char *body)
+struct answer_http fixture_answer(int status, const char *body)
 {
-	return (struct grant_answer){.status = status, .body = body, .body_len = strlen(body)};
+	return (struct answer_http){.status = status, .body = body, .body_len = strlen(body)};
 }

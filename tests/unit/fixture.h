@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "core/answer.h"
 #include "core/grant.h"
 #include "core/settings.h"
 
@@ -14,4 +15,4 @@ struct settings *fixture_settings(const char *name);
 void fixture_set(char **member, const char *value);
 
 /* An answer of HTTP status with that body, sent at 0. */
-struct grant_answer fixture_answer(int status, const char *body);
+struct answer_http fixture_answer(int status, const char *body);

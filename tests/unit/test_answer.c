@@ -18,7 +18,7 @@ static char why[ANSWER_WHY_SIZE];
 static struct token *read_answer(const char *body, size_t len)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = {
+	struct answer_http answer = {
 		.status = 200, .body = body, .body_len = len, .date = date, .sent_ms = 5000};
 	struct token *token;
 
@@ -192,13 +192,13 @@ END_TEST
 
 START_TEST(a_token_of_64000_bytes_is_taken_and_one_byte_more_is_not)
 {
-	char *body = malloc(GRANT_TOKEN_MAX + 100);
+	char *body = malloc(ANSWER_TOKEN_MAX + 100);
 
 	for (int more = 0; more < 2; more++) {
 		char *end = stpcpy(body, "{\"access_token\":\"");
 
-		memset(end, 'x', (size_t)GRANT_TOKEN_MAX + (size_t)more);
-		strcpy(end + GRANT_TOKEN_MAX + more, "\",\"expires_in\":9}");
+		memset(end, 'x', (size_t)ANSWER_TOKEN_MAX + (size_t)more);
+		strcpy(end + ANSWER_TOKEN_MAX + more, "\",\"expires_in\":9}");
 		ck_assert_int_eq(lifetime_of(body), more ? -1 : 9000);
 	}
 	free(body);

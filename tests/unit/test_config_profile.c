@@ -12,50 +12,9 @@
 #include "core/secret.h"
 #include "core/settings.h"
 
-#define PROFILE "[profile a]\nclient_id = id\nclient_secret = s3cret\n"
-
-/* The settings of a profile of these lines, after (or before) other sections. */
-static struct settings *take_with(const char *lines, const char *sections)
-{
-	char text[8192];
-	struct config *config;
-	struct settings *settings;
-
-	snprintf(text, sizeof(text), "%s%s\n%s", PROFILE, lines, sections);
-	config = config_fixture_take(text);
-	ck_assert_uint_eq(config->n_profiles, 1);
-	settings = config->profiles[0];
-	config->profiles[0] = NULL;
-	config_free(config);
-	return settings;
-}
-
 static struct settings *take(const char *lines)
 {
-	return take_with(lines, "");
-}
-
-/* A profile with one more line, which is on line 4, is refused with that. */
-static void refuse_line(const char *line, const char *why)
-{
-	char text[2048], told[2048];
-
-	snprintf(text, sizeof(text), "%s%s\n", PROFILE, line);
-	snprintf(told, sizeof(told), "error FILE:4: [profile a] %.*s: %s\n",
-		(int)strcspn(line, " ="), line, why);
-	config_fixture_check(text, told);
-}
-
-static void check_urls(const char *lines, const char *sections, const char *token_url,
-	const char *token_host, const char *login_url, const char *api_url)
-{
-	struct settings *settings = take_with(lines, sections);
-
-	ck_assert_str_eq(settings->token_url, token_url);
-	ck_assert_str_eq(settings->token_host, token_host);
-	ck_assert_str_eq(settings->login_url, login_url);
-	ck_assert_pstr_eq(settings->api_url, api_url);
-	settings_free(settings);
+	return config_fixture_settings(lines, "");
 }
 
 START_TEST(profile_has_its_defaults)
@@ -122,15 +81,16 @@ START_TEST(profile_goes_before_the_sections_for_all)
 			       "[daemon]\n"
 			       "connect_timeout = 7\n"
 			       "request_timeout = 8\n";
-	struct settings *settings = take_with("", sections);
+	struct settings *settings = config_fixture_settings("", sections);
 
 	ck_assert(!settings->refresh_access_token);
 	ck_assert_int_eq(settings->wait_max_ms, 300000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 7000);
 	ck_assert_int_eq(settings->request_timeout_ms, 8000);
 	settings_free(settings);
-	settings = take_with("refresh_access_token = true\nrefresh_token_wait_max = 1\n"
-			     "connect_timeout = 2\nrequest_timeout = 3\n",
+	settings = config_fixture_settings(
+		"refresh_access_token = true\nrefresh_token_wait_max = 1\n"
+		"connect_timeout = 2\nrequest_timeout = 3\n",
 		sections);
 	ck_assert(settings->refresh_access_token);
 	ck_assert_int_eq(settings->wait_max_ms, 1000);
@@ -166,29 +126,30 @@ START_TEST(booleans_have_eight_words)
 		ck_assert_int_eq(settings->refresh_access_token, i % 2);
 		settings_free(settings);
 	}
-	refuse_line("refresh_access_token = maybe",
+	config_fixture_refuse_line("refresh_access_token = maybe",
 		"this is to be true or false (or yes, no, on, off, 1, 0)");
-	refuse_line("refresh_access_token = 2",
+	config_fixture_refuse_line("refresh_access_token = 2",
 		"this is to be true or false (or yes, no, on, off, 1, 0)");
 }
 END_TEST
 
 START_TEST(seconds_are_whole_and_have_bounds)
 {
-	refuse_line("refresh_token_wait_max = 301",
+	config_fixture_refuse_line("refresh_token_wait_max = 301",
 		"this is to be a whole number of seconds from 0 to 300");
-	refuse_line("refresh_token_wait_max = -1",
+	config_fixture_refuse_line("refresh_token_wait_max = -1",
 		"this is to be a whole number of seconds from 0 to 300");
-	refuse_line("refresh_token_wait_max = 1.5",
+	config_fixture_refuse_line("refresh_token_wait_max = 1.5",
 		"this is to be a whole number of seconds from 0 to 300");
-	refuse_line("refresh_token_wait_max = 10s",
+	config_fixture_refuse_line("refresh_token_wait_max = 10s",
 		"this is to be a whole number of seconds from 0 to 300");
-	refuse_line("connect_timeout = 0", "this is to be a whole number of seconds from 1 to 300");
-	refuse_line(
+	config_fixture_refuse_line(
+		"connect_timeout = 0", "this is to be a whole number of seconds from 1 to 300");
+	config_fixture_refuse_line(
 		"request_timeout = 301", "this is to be a whole number of seconds from 1 to 300");
-	refuse_line("default_lifetime = 0",
+	config_fixture_refuse_line("default_lifetime = 0",
 		"this is to be a whole number of seconds from 1 to 2678400");
-	refuse_line("default_lifetime = 2678401",
+	config_fixture_refuse_line("default_lifetime = 2678401",
 		"this is to be a whole number of seconds from 1 to 2678400");
 }
 END_TEST
@@ -215,46 +176,51 @@ START_TEST(other_grants_and_authentications_come_later)
 		snprintf(why, sizeof(why),
 			"%s is not yet supported by this version; write client_credentials",
 			grants[i]);
-		refuse_line(line, why);
+		config_fixture_refuse_line(line, why);
 	}
-	refuse_line("client_auth = private_key_jwt",
+	config_fixture_refuse_line("client_auth = private_key_jwt",
 		"private_key_jwt is not yet supported by this version; write basic or post");
 }
 END_TEST
 
 START_TEST(unknown_choices_are_told_with_the_nearest)
 {
-	refuse_line("grant = client_credential",
+	config_fixture_refuse_line("grant = client_credential",
 		"this is not known; did you mean client_credentials? This version supports "
 		"client_credentials");
-	refuse_line("grant = password", "this is not known; write client_credentials");
-	refuse_line("client_auth = Basic",
+	config_fixture_refuse_line(
+		"grant = password", "this is not known; write client_credentials");
+	config_fixture_refuse_line("client_auth = Basic",
 		"this is not known; did you mean basic? This version supports basic or post");
-	refuse_line("client_auth = digest", "this is not known; write basic or post");
+	config_fixture_refuse_line(
+		"client_auth = digest", "this is not known; write basic or post");
 }
 END_TEST
 
 START_TEST(scope_and_resource_have_a_form)
 {
-	refuse_line("scope = a\\b", "a scope holds printable ASCII characters without quotes and "
-				    "backslashes; write them with spaces between");
-	refuse_line("scope = caf\xc3\xa9",
+	config_fixture_refuse_line("scope = a\\b",
+		"a scope holds printable ASCII characters without quotes and "
+		"backslashes; write them with spaces between");
+	config_fixture_refuse_line("scope = caf\xc3\xa9",
 		"a scope holds printable ASCII characters without quotes and backslashes; write "
 		"them with spaces between");
-	refuse_line("resource = api", "this is to be an absolute URI (https://api.example.com/) "
-				      "without blanks and #");
-	refuse_line("resource = https://a/#b", "this is to be an absolute URI "
-					       "(https://api.example.com/) without blanks and #");
+	config_fixture_refuse_line("resource = api",
+		"this is to be an absolute URI (https://api.example.com/) "
+		"without blanks and #");
+	config_fixture_refuse_line("resource = https://a/#b",
+		"this is to be an absolute URI "
+		"(https://api.example.com/) without blanks and #");
 }
 END_TEST
 
 START_TEST(mistakes_in_allow_are_told)
 {
-	refuse_line("allow = unit:a.service",
+	config_fixture_refuse_line("allow = unit:a.service",
 		"\"unit:a.service\": unit: is not yet supported by this version");
-	refuse_line("allow = * (auth.getJwtTokn)",
+	config_fixture_refuse_line("allow = * (auth.getJwtTokn)",
 		"there is no endpoint \"auth.getJwtTokn\"; did you mean auth.getJwtToken?");
-	config_fixture_check(PROFILE "allow = user:nosuch-user, group:root\n",
+	config_fixture_check(CONFIG_FIXTURE_PROFILE "allow = user:nosuch-user, group:root\n",
 		"warning FILE:4: [profile a] allow: there is no user \"nosuch-user\"; the rule "
 		"matches nobody\n");
 }
@@ -275,7 +241,7 @@ END_TEST
 
 START_TEST(one_secret_is_enough)
 {
-	refuse_line("client_secret_file = /x",
+	config_fixture_refuse_line("client_secret_file = /x",
 		"there is client_secret on line 3 too; write one of them");
 	config_fixture_check("[profile a]\nclient_id = x\nclient_secret_credential = a\n"
 			     "client_secret_file = /x\n",
@@ -375,232 +341,22 @@ START_TEST(no_secret_is_told)
 }
 END_TEST
 
-/* The URLs. */
-
-START_TEST(host_is_written_in_many_ways)
-{
-	static const char *const ways[] = {"mypurecloud.ie", "MyPureCloud.IE", "api.mypurecloud.ie",
-		"login.mypurecloud.ie", "https://api.mypurecloud.ie", "https://api.mypurecloud.ie/",
-		"https://login.mypurecloud.ie", "https://mypurecloud.ie",
-		"HTTPS://API.MYPURECLOUD.IE", "eu_west_1", "eu-west-1", "EU-WEST-1"};
-
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line), "host = %s", ways[i]);
-		check_urls(line, "", "https://login.mypurecloud.ie/oauth/token",
-			"login.mypurecloud.ie:443", "https://login.mypurecloud.ie",
-			"https://api.mypurecloud.ie");
-	}
-}
-END_TEST
-
-START_TEST(host_is_mypurecloud_com_by_default)
-{
-	check_urls("", "", "https://login.mypurecloud.com/oauth/token", "login.mypurecloud.com:443",
-		"https://login.mypurecloud.com", "https://api.mypurecloud.com");
-	check_urls("", "[general]\nhost = usw2.pure.cloud\n",
-		"https://login.usw2.pure.cloud/oauth/token", "login.usw2.pure.cloud:443",
-		"https://login.usw2.pure.cloud", "https://api.usw2.pure.cloud");
-}
-END_TEST
-
-START_TEST(host_that_is_none_is_told)
-{
-	static const char *const bad[] = {"eu_west_9", "eu-west-9", "localhost", "127.0.0.1",
-		"my pure cloud", "mypurecloud..ie", ".ie", "mypurecloud.ie:443",
-		"https://api.mypurecloud.ie/api/v2", "ftp://mypurecloud.ie", "api.", "https://",
-		"m\xc3\xbc.de", "a@b.de"};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line), "host = %s", bad[i]);
-		refuse_line(line,
-			"this is neither a domain nor a known region; write a domain "
-			"(mypurecloud.ie), https://api.DOMAIN, or a region (eu_west_1); another "
-			"server is named by token_url or [gateway] host");
-	}
-	refuse_line("host = http://api.mypurecloud.ie",
-		"Genesys Cloud is reached by https; write a domain (mypurecloud.ie), "
-		"https://api.DOMAIN, or a region (eu_west_1)");
-}
-END_TEST
-
-START_TEST(token_url_goes_before_host_and_gateway)
-{
-	check_urls("token_url = https://Login.Example.com/realms/x/oauth/token", "",
-		"https://Login.Example.com/realms/x/oauth/token", "login.example.com:443",
-		"https://Login.Example.com/realms/x", NULL);
-	check_urls("token_url = https://example.com:8443/token?x=1", "",
-		"https://example.com:8443/token?x=1", "example.com:8443",
-		"https://example.com:8443/token?x=1", NULL);
-	check_urls("token_url = https://example.com", "", "https://example.com/", "example.com:443",
-		"https://example.com", NULL);
-	check_urls("token_url = https://example.com/token", "[general]\nhost = eu_west_1\n",
-		"https://example.com/token", "example.com:443", "https://example.com/token",
-		"https://api.mypurecloud.ie");
-	check_urls("token_url = https://example.com/token", "[gateway]\nhost = gw.example.com\n",
-		"https://example.com/token", "example.com:443", "https://example.com/token",
-		"https://gw.example.com");
-}
-END_TEST
-
-START_TEST(gateway_is_composed_of_its_parts)
-{
-	check_urls("", "[gateway]\nhost = gw.example.com\n", "https://gw.example.com/oauth/token",
-		"gw.example.com:443", "https://gw.example.com", "https://gw.example.com");
-	check_urls("",
-		"[gateway]\nhost = gw.example.com\nprotocol = https\nport = 1443\n"
-		"path_params_login = login/x\npath_params_api = /api/\n",
-		"https://gw.example.com:1443/login/x/oauth/token", "gw.example.com:1443",
-		"https://gw.example.com:1443/login/x", "https://gw.example.com:1443/api");
-	check_urls("gateway_host = 127.0.0.1\ngateway_protocol = http\ngateway_port = 8080\n"
-		   "gateway_path_params_login = /\n",
-		"[gateway]\nhost = gw.example.com\npath_params_login = x\n",
-		"http://127.0.0.1:8080/oauth/token", "127.0.0.1:8080", "http://127.0.0.1:8080",
-		"http://127.0.0.1:8080");
-	check_urls("gateway_host = ::1\ngateway_protocol = HTTP\n", "", "http://[::1]/oauth/token",
-		"[::1]:80", "http://[::1]", "http://[::1]");
-	check_urls("gateway_host = [::1]\n", "", "https://[::1]/oauth/token", "[::1]:443",
-		"https://[::1]", "https://[::1]");
-}
-END_TEST
-
-START_TEST(gateway_that_is_none_is_told)
-{
-	refuse_line("gateway_host = https://gw.example.com",
-		"write the host alone, and the scheme under protocol");
-	refuse_line("gateway_host = gw.example.com/login",
-		"write the host alone, and paths under path_params_login and path_params_api");
-	refuse_line("gateway_host = gw.example.com:443",
-		"write the host alone, and its port under port");
-	refuse_line("gateway_host = user@gw.example.com",
-		"this is no host; write a name or an address alone");
-	config_fixture_check(PROFILE "gateway_host = gw\ngateway_port = 0\n",
-		"error FILE:5: [profile a] gateway_port: this is to be a whole number from 1 to "
-		"65535\n");
-	config_fixture_check(PROFILE "gateway_host = gw\ngateway_port = 65536\n",
-		"error FILE:5: [profile a] gateway_port: this is to be a whole number from 1 to "
-		"65535\n");
-	config_fixture_check(PROFILE "gateway_host = gw\ngateway_protocol = ftp\n",
-		"error FILE:5: [profile a] gateway_protocol: this is to be https or http\n");
-	config_fixture_check(PROFILE "gateway_host = gw\ngateway_path_params_login = a?b\n",
-		"error FILE:5: [profile a] gateway_path_params_login: write a path alone "
-		"(oauth/proxy), without ?, # and blanks\n");
-}
-END_TEST
-
-START_TEST(gateway_without_a_host_is_a_warning)
-{
-	config_fixture_check(PROFILE "[gateway]\nport = 443\n",
-		"warning FILE:5: [gateway] port: this has no effect without the gateway's host\n");
-}
-END_TEST
-
-START_TEST(unix_socket_goes_with_the_gateway)
-{
-	struct settings *settings = take_with(
-		"", "[gateway]\nhost = localhost\nunix_socket = /run/gw.sock\n");
-
-	ck_assert_str_eq(settings->unix_socket, "/run/gw.sock");
-	settings_free(settings);
-	/* A token_url leads past the gateway for all, but not past the profile's own. */
-	settings = take_with("token_url = https://example.com/token",
-		"[gateway]\nhost = localhost\nunix_socket = /run/gw.sock\n");
-	ck_assert_ptr_null(settings->unix_socket);
-	settings_free(settings);
-	settings = take("token_url = http://localhost/token\ngateway_unix_socket = /run/x.sock\n");
-	ck_assert_str_eq(settings->unix_socket, "/run/x.sock");
-	settings_free(settings);
-	refuse_line("gateway_unix_socket = gw.sock",
-		"the path of a socket has to be absolute (begin with /)");
-}
-END_TEST
-
-START_TEST(plain_http_is_for_loopback)
-{
-	static const char *const loopback[] = {"localhost", "LOCALHOST", "127.0.0.1",
-		"127.255.255.254", "127.1", "2130706433", "[::1]", "[0:0:0:0:0:0:0:1]"};
-	static const char *const others[] = {"example.com", "128.0.0.1", "localhost.example.com",
-		"localhost.", "127.0.0.1.example.com", "[::2]", "[::ffff:127.0.0.1]", "0.0.0.0"};
-	char line[128];
-
-	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++) {
-		snprintf(line, sizeof(line), "token_url = http://%s:8080/token", loopback[i]);
-		settings_free(take(line));
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		snprintf(line, sizeof(line), "token_url = http://%s:8080/token", others[i]);
-		refuse_line(line, "http is for loopback alone (localhost, 127.0.0.0/8, [::1]); "
-				  "write https, or set [daemon] insecure_http = true");
-		settings_free(take_with(line, "[daemon]\ninsecure_http = true\n"));
-	}
-	config_fixture_check(PROFILE "gateway_host = gw\ngateway_protocol = http\n",
-		"error FILE:4: [profile a] gateway_host: http is for loopback alone (localhost, "
-		"127.0.0.0/8, [::1]); write https, or set [daemon] insecure_http = true\n");
-}
-END_TEST
-
-START_TEST(urls_are_strict)
-{
-	static const struct {
-		const char *url, *why;
-	} bad[] = {
-		{"http://127.0.0.1@evil/",
-			"a URL here has no user and password (no @ before the path)"},
-		{"https://user:password@example.com/",
-			"a URL here has no user and password (no @ before the path)"},
-		{"https://@example.com/",
-			"a URL here has no user and password (no @ before the path)"},
-		{"https://example.com/#fragment",
-			"a URL here has no fragment; leave out the # and what follows"},
-		{"https://example.com/#",
-			"a URL here has no fragment; leave out the # and what follows"},
-		{"https://example.com/a b", "a URL holds no blanks, quotes or other odd "
-					    "characters; percent-encode them"},
-		{"https://example.com\\@evil/", "a URL holds no blanks, quotes or other odd "
-						"characters; percent-encode them"},
-		{"https://m\xc3\xbcnchen.de/", "a URL holds no blanks, quotes or other odd "
-					       "characters; percent-encode them"},
-		{"https://example.com:0/", "port 0 does not exist; write one from 1 to 65535"},
-		{"https:///token", "a URL begins with https:// and a host"},
-		{"https://", "a URL begins with https:// and a host"},
-		{"https:/example.com/", "a URL begins with https:// and a host"},
-		{"example.com/token", "a URL begins with https:// and a host"},
-		{"ftp://example.com/token", "a URL begins with https:// and a host"},
-		{"file:///etc/passwd", "a URL begins with https:// and a host"},
-		{"https://example.com:99999/",
-			"this is no URL: Port number was not a decimal number between 0 and "
-			"65535"},
-		{"https://exa%00mple.com/", "this is no URL: Bad hostname"},
-	};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line), "token_url = %s", bad[i].url);
-		refuse_line(line, bad[i].why);
-	}
-}
-END_TEST
-
 START_TEST(certificates_are_found)
 {
 	char path[512], line[600];
 	struct settings *settings;
 
 	snprintf(path, sizeof(path), "%s", config_fixture_write("ca.pem", "PEM", 0644));
-	settings = take_with("", "[tls]\nca_file = ca.pem\n");
+	settings = config_fixture_settings("", "[tls]\nca_file = ca.pem\n");
 	ck_assert_str_eq(settings->ca_file, path);
 	settings_free(settings);
 	snprintf(line, sizeof(line), "tls_ca_file = %s", path);
-	settings = take_with(line, "");
+	settings = config_fixture_settings(line, "");
 	ck_assert_str_eq(settings->ca_file, path);
 	settings_free(settings);
-	refuse_line("tls_ca_file = /nonexistent.pem",
+	config_fixture_refuse_line("tls_ca_file = /nonexistent.pem",
 		"/nonexistent.pem cannot be read: No such file or directory");
-	refuse_line("tls_ca_file = /dev/null", "/dev/null is not a regular file");
+	config_fixture_refuse_line("tls_ca_file = /dev/null", "/dev/null is not a regular file");
 }
 END_TEST
 
@@ -613,9 +369,4 @@ CASES_MAIN("config_profile", config_fixture_set_up, config_fixture_tear_down,
 	{mistakes_in_allow_are_told, 1}, {client_is_needed, 1}, {one_secret_is_enough, 1},
 	{secret_is_read_from_a_file, 1}, {secret_file_that_cannot_be_read_is_a_warning, 1},
 	{secret_is_read_from_a_credential, 1}, {credential_that_is_not_there_is_a_warning, 1},
-	{no_secret_is_told, 1}, {host_is_written_in_many_ways, 1},
-	{host_is_mypurecloud_com_by_default, 1}, {host_that_is_none_is_told, 1},
-	{token_url_goes_before_host_and_gateway, 1}, {gateway_is_composed_of_its_parts, 1},
-	{gateway_that_is_none_is_told, 1}, {gateway_without_a_host_is_a_warning, 1},
-	{unix_socket_goes_with_the_gateway, 1}, {plain_http_is_for_loopback, 1},
-	{urls_are_strict, 1}, {certificates_are_found, 1})
+	{no_secret_is_told, 1}, {certificates_are_found, 1})

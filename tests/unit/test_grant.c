@@ -131,7 +131,7 @@ START_TEST(every_status_and_error_has_its_verdict)
 	struct grant_result result;
 
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(*verdicts); i++) {
-		struct grant_answer answer = fixture_answer(verdicts[i].status, verdicts[i].body);
+		struct answer_http answer = fixture_answer(verdicts[i].status, verdicts[i].body);
 
 		settings->grant = plain;
 		grant_judge(settings, &answer, &result);
@@ -152,7 +152,7 @@ END_TEST
 START_TEST(no_answer_is_temporary_and_names_the_cause)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = {.error = "Connection refused"};
+	struct answer_http answer = {.error = "Connection refused"};
 	struct grant_result result;
 
 	grant_judge(settings, &answer, &result);
@@ -167,7 +167,7 @@ END_TEST
 static int64_t retry_after(const char *retry, const char *date, int status)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = fixture_answer(status, "");
+	struct answer_http answer = fixture_answer(status, "");
 	struct grant_result result;
 
 	answer.retry_after = retry;
@@ -198,7 +198,7 @@ END_TEST
 START_TEST(what_a_server_says_is_shown_without_our_secret_and_without_control_bytes)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = fixture_answer(401,
+	struct answer_http answer = fixture_answer(401,
 		"{\"error\":\"bad\\u001b\",\"error_description\":\"you sent s3cret! and "
 		"s3cret%21\"}");
 	struct grant_result result;
@@ -214,7 +214,7 @@ END_TEST
 START_TEST(the_correlation_id_is_kept_for_good_and_bad_answers)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = fixture_answer(
+	struct answer_http answer = fixture_answer(
 		200, "{\"access_token\":\"t\",\"expires_in\":9}");
 	struct grant_result result;
 
@@ -231,7 +231,7 @@ END_TEST
 START_TEST(a_2xx_that_cannot_be_used_is_temporary_and_says_why)
 {
 	struct settings *settings = fixture_settings("p");
-	struct grant_answer answer = fixture_answer(200, "<html>log in to the wifi</html>");
+	struct answer_http answer = fixture_answer(200, "<html>log in to the wifi</html>");
 	struct grant_result result;
 
 	answer.retry_after = "7";

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <event2/event.h>
 #include <netdb.h>
+#include <openssl/x509_vfy.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -630,8 +631,8 @@ END_TEST
 
 START_TEST(dripping_does_not_prolong_the_time)
 {
-	static const char *const pieces[] = {"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", "a",
-		"b", "c", "d", "e", "f", "g", "h", "i", "j", NULL};
+	static const char *const pieces[] = {
+		"H", "T", "T", "P", "/", "1", ".", "1", " ", "2", "0", "0", " ", NULL};
 
 	request.request_timeout_ms = SHORT_MS * multiplier;
 	post_to(&(struct http_script){.pieces = pieces, .gap_ms = 20, .hold = true});
@@ -705,6 +706,38 @@ START_TEST(untrusted_server_gets_no_request)
 	ck_assert_int_eq(outcome.calls, 1);
 	assert_error("the server's certificate is not trusted: self-signed certificate");
 	ck_assert_int_eq(http_server_requests(server), 0);
+}
+END_TEST
+
+static int count_authorities(X509_STORE *store)
+{
+	return sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
+}
+
+/* libcurl has a cache of its own, which would mix them up. */
+START_TEST(each_request_is_held_to_its_own_authorities)
+{
+	const struct http_script script = {.pieces = nothing};
+	struct http_server *other = http_server_start(&script, true);
+	const char *why;
+
+	start_server(&(struct http_script){.pieces = whole}, true);
+	for (int i = 0; i < 6; i++) {
+		bool own = i % 2 == _i;
+
+		request.ca_file = http_server_certificate(own ? server : other);
+		post(&outcome);
+		run();
+		ck_assert_int_eq(outcome.calls, i + 1);
+		ck_assert_int_eq(outcome.failed, !own);
+		ck_assert_int_eq(count_authorities(tls_store(tls, request.ca_file, &why)), 1);
+	}
+	ck_assert_int_eq(http_server_requests(server), 3);
+	request.ca_file = NULL;
+	post(&outcome);
+	run();
+	ck_assert(outcome.failed);
+	http_server_stop(other);
 }
 END_TEST
 
@@ -941,8 +974,8 @@ CASES_MAIN("http", set_up, tear_down, {whole_answer_comes_with_its_headers, 1},
 	{half_an_answer_in_time_is_an_error, 1}, {dripping_does_not_prolong_the_time, 1},
 	{handshake_that_hangs_is_no_connection, 1}, {slow_resolver_delays_nothing, 1},
 	{slow_resolver_delays_no_end, 1}, {trusted_server_is_talked_to_over_tls, 1},
-	{untrusted_server_gets_no_request, 1}, {certificate_of_another_host_is_not_trusted, 1},
-	{plain_server_behind_https_is_an_error, 1},
+	{untrusted_server_gets_no_request, 1}, {each_request_is_held_to_its_own_authorities, 2},
+	{certificate_of_another_host_is_not_trusted, 1}, {plain_server_behind_https_is_an_error, 1},
 	{tls_connection_cut_within_the_body_is_an_error, 1},
 	{missing_authorities_are_told_by_done, 1},
 	{authorities_may_be_forgotten_during_a_transfer, 1},
