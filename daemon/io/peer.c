@@ -150,14 +150,16 @@ static void arm(struct peer *peer)
 	if (!STAILQ_EMPTY(&peer->output)) {
 		wanted |= EV_WRITE;
 	}
-	if (wait_ms < 0 && wanted == EV_READ && peer->armed == EV_READ) {
+	if (wanted == 0 && wait_ms < 0) {
+		/* Only an answer can move it now, unless the other side goes away. At the edge
+		 * alone: one that has closed its half stays so. */
+		wanted = EV_CLOSED | EV_ET;
+	}
+	if (wait_ms < 0 && wanted == peer->armed) {
 		return; /* as it nearly always is */
 	}
 	event_del(&peer->event);
 	peer->armed = 0;
-	if (wanted == 0 && wait_ms < 0) {
-		return; /* only an answer can move it now */
-	}
 	event_assign(&peer->event, event_get_base(&peer->event), wanted != 0 ? peer->fd : -1,
 		(short)(wait_ms < 0 ? wanted | EV_PERSIST : wanted), peer_turn, peer);
 	timeout = to_timeval(wait_ms);
@@ -343,16 +345,12 @@ static void keep_rest(struct peer *peer)
 	}
 }
 
-/* The other side has ended its half. If it is gone altogether, nobody is there to answer. */
-static void input_end(struct peer *peer)
+/* Whether the other side has closed both halves, so that nobody is there to answer. */
+static bool is_gone(const struct peer *peer)
 {
 	struct pollfd pollfd = {.fd = peer->fd};
 
-	if (poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR))) {
-		peer_close(peer);
-		return;
-	}
-	stop_reading(peer);
+	return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR));
 }
 
 static void read_lines(struct peer *peer)
@@ -368,7 +366,7 @@ static void read_lines(struct peer *peer)
 		return;
 	}
 	if (n == 0) {
-		input_end(peer);
+		stop_reading(peer);
 		return;
 	}
 	if (frame_feed(&peer->frame, bytes, (size_t)n) < 0) {
@@ -396,6 +394,10 @@ static void peer_turn(evutil_socket_t fd, short what, void *context)
 		return;
 	}
 	peer->in_turn = true;
+	if ((what & EV_CLOSED) && is_gone(peer)) {
+		peer_close(peer);
+		return;
+	}
 	if (what & EV_WRITE) {
 		peer_flush(peer);
 	}
@@ -423,7 +425,6 @@ struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *op
 	struct peer *peer = calloc(1, sizeof(*peer));
 
 	if (!peer) {
-		close(fd);
 		return NULL;
 	}
 	peer->fd = fd;
@@ -433,7 +434,7 @@ struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *op
 	STAILQ_INIT(&peer->output);
 	event_assign(&peer->event, base, fd, EV_READ | EV_PERSIST, peer_turn, peer);
 	if (event_add(&peer->event, NULL) < 0) {
-		peer_free(peer);
+		free(peer);
 		return NULL;
 	}
 	peer->armed = EV_READ;

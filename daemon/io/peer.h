@@ -18,7 +18,7 @@ struct payload;
 struct peer;
 
 enum {
-	PEER_READ_SIZE = 64 * 1024,   /* bytes read in one turn of the loop */
+	PEER_READ_SIZE = 16 * 1024,   /* bytes read in one turn of the loop */
 	PEER_LINES_A_TURN = 64,       /* lines handled before others have their turn */
 	PEER_PENDING_MAX = 64,        /* requests not answered yet, above which nothing is read */
 	PEER_OUTPUT_MAX = 128 * 1024, /* bytes of answers not read yet, likewise */
@@ -49,7 +49,7 @@ struct peer_credentials {
 int peer_credentials_get(int fd, struct peer_credentials *ret_credentials);
 void peer_credentials_done(struct peer_credentials *credentials);
 
-/* Takes fd over in any case. NULL when there is no memory. */
+/* Takes fd over, unless it returns NULL: there is no memory. */
 struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *ops, void *context);
 
 /* Closes it; closed() is called in a later turn of the loop. */

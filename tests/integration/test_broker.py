@@ -217,7 +217,8 @@ def test_attempts_of_a_profile_start_a_second_apart(server, daemon):
     daemon.ask("auth.refresh")
     at = [request["at_ms"] for request in server.requests()]
     assert len(at) == 3
-    assert all(b - a >= ATTEMPT_GAP_S * 1000 - 10 for a, b in zip(at, at[1:]))
+    # They arrive when they arrive, but not together.
+    assert all(b - a >= ATTEMPT_GAP_S * 800 for a, b in zip(at, at[1:]))
 
 
 # ---- auth.refresh

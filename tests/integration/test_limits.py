@@ -235,6 +235,13 @@ def daemon():
         yield started
 
 
+@pytest.fixture(scope="module")
+def stuck_daemon():
+    """The token of `slow` never comes."""
+    with slow_daemon(600) as started:
+        yield started
+
+
 # Reading stops
 
 
@@ -647,27 +654,45 @@ def vanish(daemon, n):
             connection.send_raw(b"x" * 70000)
 
 
-def test_clients_that_vanish_leave_nothing_behind():
-    with slow_daemon(600) as daemon:
-        rounds = 10000 if SLOWNESS == 1 else 1000
-        for n in range(rounds // 4):
-            vanish(daemon, n)
-        wait_alone(daemon)
-        before = private_bytes(daemon)
-        for n in range(rounds):
-            vanish(daemon, n)
-        wait_alone(daemon)
-        check_growth(before, private_bytes(daemon), 256 * 1024)
-        assert daemon.info("slow")["waiters"] == 0
+def test_clients_that_vanish_leave_nothing_behind(stuck_daemon):
+    rounds = 10000 if SLOWNESS == 1 else 1000
+    for n in range(rounds // 4):
+        vanish(stuck_daemon, n)
+    wait_alone(stuck_daemon)
+    before = private_bytes(stuck_daemon)
+    for n in range(rounds):
+        vanish(stuck_daemon, n)
+    wait_alone(stuck_daemon)
+    check_growth(before, private_bytes(stuck_daemon), 256 * 1024)
+    assert stuck_daemon.info("slow")["waiters"] == 0
 
 
-def test_clients_that_vanish_behind_a_half_closed_connection_are_noticed_with_their_answer():
-    with slow_daemon(600, refresh_token_wait_max=1) as daemon:
-        for _ in range(50):
-            with daemon.connect() as connection:
-                connection.send_raw(GET_SLOW)
+@pytest.mark.parametrize("n", [1, PENDING_MAX - 1, PENDING_MAX, 2000])
+@pytest.mark.parametrize("half_closed", [False, True], ids=["at once", "half first"])
+def test_client_that_waits_and_vanishes_is_noticed_before_its_answer(stuck_daemon, n, half_closed):
+    """Also where nothing is read from it any more."""
+    with stuck_daemon.connect() as connection:
+        connection.send_raw(GET_SLOW * n)
+        wait_until(lambda: status(stuck_daemon)["counters"]["waiting"] == min(n, PENDING_MAX))
+        if half_closed:
+            connection.socket.shutdown(socket.SHUT_WR)
+            time.sleep(0.05)
+            assert status(stuck_daemon)["counters"]["waiting"] == min(n, PENDING_MAX)
+    wait_alone(stuck_daemon)
+
+
+def test_connections_that_wait_cost_no_processor_time(stuck_daemon):
+    with contextlib.ExitStack() as stack:
+        for n in range(12):
+            connection = stack.enter_context(stuck_daemon.connect())
+            connection.send_raw((GET_SLOW, GET_SLOW * 64, GET_SLOW * 100 + GET[:9], GET_SLOW * 63 + GET[:9])[n % 4])
+            if n > 8:
                 connection.socket.shutdown(socket.SHUT_WR)
-        wait_alone(daemon)
+        wait_until(lambda: status(stuck_daemon)["counters"]["waiting"] == 3 * (1 + 64 + 64 + 63))
+        before = cpu_seconds(stuck_daemon)
+        time.sleep(0.5)
+        assert cpu_seconds(stuck_daemon) - before < 0.1 * SLOWNESS
+    wait_alone(stuck_daemon)
 
 
 def test_clients_that_vanish_with_answers_unread_leave_nothing_behind(patience):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from callers import BOB, NEEDS_ROOT, ask_as, code, status, wait_until
+from callers import BOB, NEEDS_ROOT, ask_as, code, cpu_seconds, status, wait_until
 from daemon import SLOWNESS, Daemon, profile
 from sandbox import Sandbox
 
@@ -502,7 +502,6 @@ def test_half_closed_connection_gets_the_answer_that_it_waits_for(slow_daemon):
 
 
 def test_half_closed_connection_that_waits_costs_no_processor_time(slow_daemon):
-    from callers import cpu_seconds
     with slow_daemon.connect() as connection:
         connection.send("auth.getJwtToken", {"profile": "slow"})
         connection.socket.shutdown(socket.SHUT_WR)
@@ -585,12 +584,12 @@ def test_status_counts_what_happened(connection):
 
 
 def test_status_counts_connections(daemon, connection):
-    before = wait_until(lambda: status_of(connection)["connections"])
+    wait_until(lambda: status_of(connection)["connections"] == 1)
     others = [daemon.connect() for _ in range(5)]
-    wait_until(lambda: status_of(connection)["connections"] == before + 5)
+    wait_until(lambda: status_of(connection)["connections"] == 6)
     for other in others:
         other.close()
-    wait_until(lambda: status_of(connection)["connections"] == before)
+    wait_until(lambda: status_of(connection)["connections"] == 1)
 
 
 def test_services_are_all_for_root(connection):

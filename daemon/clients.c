@@ -1,0 +1,156 @@
+#include "clients.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "core/quota.h"
+#include "dispatch.h"
+#include "io/clock.h"
+#include "io/listener.h"
+#include "io/log.h"
+#include "io/peer.h"
+
+/* One connection: its bytes and its requests. */
+struct client {
+	LIST_ENTRY(client) link; /* in clients->list */
+	struct clients *clients;
+	struct peer *peer;
+	struct peer_credentials credentials;
+	struct session session;
+};
+
+struct clients {
+	struct event_base *base;
+	struct quota *quota;
+	struct dispatch *dispatch;
+	void (*changed)(void *context);
+	void *context;
+	LIST_HEAD(, client) list;
+};
+
+static struct client *client_of(struct session *session)
+{
+	return (struct client *)((char *)session - offsetof(struct client, session));
+}
+
+static void send_answer(
+	struct session *session, const char *head, size_t head_len, struct payload *payload)
+{
+	peer_send(client_of(session)->peer, head, head_len, payload);
+}
+
+static void count_pending(struct session *session, int change)
+{
+	peer_pending(client_of(session)->peer, change);
+}
+
+static const struct session_ops session_ops = {send_answer, count_pending};
+
+static bool on_line(void *context, char *line, size_t len)
+{
+	struct client *client = context;
+	struct clients *clients = client->clients;
+	bool go_on = dispatch_line(clients->dispatch, &client->session, line, len, clock_now());
+
+	clients->changed(clients->context);
+	return go_on;
+}
+
+static void on_too_long(void *context)
+{
+	struct client *client = context;
+
+	dispatch_too_long(client->clients->dispatch, &client->session);
+}
+
+/* Forgets what the client asked for; its peer is freed by whoever calls. */
+static void client_free(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	LIST_REMOVE(client, link);
+	session_done(&client->session, clients->dispatch);
+	quota_disconnect(clients->quota, client->session.user, clock_now());
+	peer_credentials_done(&client->credentials);
+	free(client);
+}
+
+static void on_closed(void *context)
+{
+	client_free(context);
+}
+
+static const struct peer_ops peer_ops = {on_line, on_too_long, on_closed};
+
+/* Takes fd and credentials over; false when the connection is to be refused, with neither taken. */
+static bool serve(struct clients *clients, int fd, struct peer_credentials *credentials)
+{
+	struct quota_user *user = quota_connect(clients->quota, credentials->uid, clock_now());
+	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
+	struct access_subject who = {
+		.uid = credentials->uid,
+		.gids = credentials->gids,
+		.n_gids = credentials->n_gids,
+		.privileged = credentials->uid == 0 || credentials->uid == geteuid(),
+	};
+
+	if (client) {
+		client->peer = peer_new(clients->base, fd, &peer_ops, client);
+	}
+	if (!client || !client->peer) {
+		if (user) {
+			quota_disconnect(clients->quota, user, clock_now());
+		}
+		free(client);
+		return false;
+	}
+	client->clients = clients;
+	client->credentials = *credentials;
+	session_init(&client->session, &session_ops, &who, user);
+	LIST_INSERT_HEAD(&clients->list, client, link);
+	return true;
+}
+
+void clients_accept(struct clients *clients, const struct listener *listener, int fd)
+{
+	struct peer_credentials credentials;
+	int r = peer_credentials_get(fd, &credentials);
+
+	if (r < 0) {
+		log_warning("a connection was refused: cannot tell whose it is: %s", strerror(-r));
+		close(fd);
+	} else if (!serve(clients, fd, &credentials)) {
+		peer_credentials_done(&credentials);
+		listener_refuse(listener, fd);
+	}
+}
+
+struct clients *clients_new(struct event_base *base, struct quota *quota, struct dispatch *dispatch,
+	void (*changed)(void *context), void *context)
+{
+	struct clients *clients = calloc(1, sizeof(*clients));
+
+	if (clients) {
+		*clients = (struct clients){base, quota, dispatch, changed, context, {NULL}};
+		LIST_INIT(&clients->list);
+	}
+	return clients;
+}
+
+void clients_free(struct clients *clients)
+{
+	struct client *client;
+
+	if (!clients) {
+		return;
+	}
+	while ((client = LIST_FIRST(&clients->list))) {
+		peer_free(client->peer);
+		client_free(client);
+	}
+	free(clients);
+}

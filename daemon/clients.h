@@ -1,0 +1,25 @@
+/*
+ * The connections: ties each one's bytes (io/peer) to its requests (dispatch), under its uid's
+ * quota. It does not know what is asked, nor where connections come from.
+ */
+#pragma once
+
+struct clients;
+struct dispatch;
+struct event_base;
+struct listener;
+struct quota;
+
+/*
+ * changed() is called when a request has been put to the broker, so that its next deadline may have
+ * moved. All is borrowed. NULL when there is no memory.
+ */
+struct clients *clients_new(struct event_base *base, struct quota *quota, struct dispatch *dispatch,
+	void (*changed)(void *context), void *context);
+
+/* Closes all connections at once; takes NULL. */
+void clients_free(struct clients *clients);
+
+/* Serves a connection that came from the listener, or has it refused when its uid is at a limit.
+ * Takes fd over. */
+void clients_accept(struct clients *clients, const struct listener *listener, int fd);

@@ -1,0 +1,25 @@
+/*
+ * The way from the broker's attempts to token endpoints and back: builds the request, sends it, has
+ * the answer judged, and logs what came of it. It does not know when to ask, nor who waits.
+ */
+#pragma once
+
+struct broker;
+struct event_base;
+struct upstream;
+
+/*
+ * Makes the broker too, which it serves; both NULL when there is no memory. changed() is called
+ * when a result has been put to the broker, so that its next deadline may have moved.
+ */
+struct upstream *upstream_new(
+	struct event_base *base, void (*changed)(void *context), void *context);
+
+/* Ends what is in flight; takes NULL. */
+void upstream_free(struct upstream *upstream);
+
+/* Borrowed, as long as upstream lives. */
+struct broker *upstream_broker(const struct upstream *upstream);
+
+/* Certificate authorities are read again when they are next needed. */
+void upstream_forget_authorities(struct upstream *upstream);
