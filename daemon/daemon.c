@@ -17,6 +17,7 @@
 #include "dispatch.h"
 #include "io/clock.h"
 #include "io/config.h"
+#include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
 #include "io/tls.h"
@@ -130,6 +131,7 @@ static int load(const char *path, const struct config_environment *environment, 
 {
 	int r = config_load(path, environment, on_problem, told, ret_config);
 
+	harden_wipe_stack(); /* the parser has put secrets there */
 	if (r == 0 && !check_authorities(*ret_config, path, told)) {
 		config_free(*ret_config);
 		return -EINVAL;

@@ -157,8 +157,9 @@ void clock_arm(struct clock *clock, int64_t due_ms)
 	}
 	clock->armed_ms = due_ms;
 	if (due_ms != INT64_MAX) {
-		/* Zero would disarm it. */
-		int64_t ms = due_ms > 0 ? due_ms : 1;
+		/* clock_now() rounds down, so a millisecond later it is certainly past; zero would
+		 * disarm. */
+		int64_t ms = due_ms >= 0 ? due_ms + 1 : 1;
 
 		due.it_value.tv_sec = ms / MS_PER_S;
 		due.it_value.tv_nsec = ms % MS_PER_S * NS_PER_MS;

@@ -13,20 +13,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "clock.h"
 #include "core/secret.h"
 #include "harden.h"
+#include "http_collect.h"
+#include "http_text.h"
 #include "tls.h"
 
 enum {
-	CONNECTIONS_KEPT = 1,         /* none is used again */
-	BODY_FIRST_SIZE = 4096,       /* bytes taken for the beginning of a body */
-	HEADER_LINES_MAX = 64 * 1024, /* bytes of all header lines, provisional ones included */
-	ERROR_MAX = 512,              /* bytes of the text of an error */
+	CONNECTIONS_KEPT = 1, /* none is used again */
 };
 
 TAILQ_HEAD(transfer_list, http_transfer);
@@ -54,16 +52,10 @@ struct http_transfer {
 	char *peer;                   /* host:port, or the Unix socket's path */
 	int64_t connect_timeout_ms, request_timeout_ms, started_ms, duration_ms;
 
-	size_t header_lines_len;
-	bool headers_whole; /* the blank line behind the headers of the final answer was seen */
+	struct http_collect collect;
 	int status;
-	char retry_after[HTTP_HEADER_MAX + 1], date[HTTP_HEADER_MAX + 1],
-		correlation_id[HTTP_HEADER_MAX + 1];
-	char *body;
-	size_t body_len, body_size;
-	const char *refusal; /* why a callback of ours stopped the transfer */
 	char curl_error[CURL_ERROR_SIZE];
-	char error[ERROR_MAX]; /* empty: none */
+	char error[HTTP_TEXT_MAX]; /* empty: none */
 };
 
 static void transfer_drop_easy(struct http_transfer *transfer)
@@ -75,14 +67,6 @@ static void transfer_drop_easy(struct http_transfer *transfer)
 	}
 }
 
-static void free_wiped(char *bytes, size_t size)
-{
-	if (bytes) {
-		explicit_bzero(bytes, size);
-		free(bytes);
-	}
-}
-
 /* Frees a transfer that is in no list. */
 static void transfer_free(struct http_transfer *transfer)
 {
@@ -90,124 +74,15 @@ static void transfer_free(struct http_transfer *transfer)
 	X509_STORE_free(transfer->store);
 	secret_free(transfer->form);
 	secret_free(transfer->authorization);
-	free_wiped(transfer->body, transfer->body_size);
+	http_collect_done(&transfer->collect);
 	free(transfer->host);
 	free(transfer->peer);
 	free(transfer);
 }
 
-/* What is printed and passed on is printable ASCII, whatever a server sent. */
-static void copy_printable(char *dst, size_t size, const char *text, size_t len)
+static void transfer_set_error(struct http_transfer *transfer, const char *text)
 {
-	size_t n = len < size ? len : size - 1;
-
-	for (size_t i = 0; i < n; i++) {
-		dst[i] = (char)(text[i] < ' ' || text[i] > '~' ? '?' : text[i]);
-	}
-	dst[n] = '\0';
-}
-
-__attribute__((format(printf, 2, 3))) static void transfer_set_error(
-	struct http_transfer *transfer, const char *format, ...)
-{
-	char text[ERROR_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	copy_printable(transfer->error, sizeof(transfer->error), text, strlen(text));
-}
-
-/* What curl or OpenSSL says of the error, without the beginning that our own text already says. */
-static const char *curl_says(const struct http_transfer *transfer, CURLcode code)
-{
-	static const char *const beginnings[] = {"SSL certificate problem: ", "SSL: "};
-	const char *text = transfer->curl_error;
-
-	if (!*text) {
-		return curl_easy_strerror(code);
-	}
-	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
-		size_t len = strlen(beginnings[i]);
-
-		if (!strncmp(text, beginnings[i], len)) {
-			return text + len;
-		}
-	}
-	return text;
-}
-
-/* Says how far it came in which time. */
-static void describe_timeout(struct http_transfer *transfer)
-{
-	curl_off_t resolved_us = 0, connected_us = 0, begun_us = 0;
-	int64_t limit_ms = transfer->request_timeout_ms;
-	const char *unit;
-
-	curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
-	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-	curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &begun_us);
-	if (!connected_us && transfer->connect_timeout_ms < limit_ms) {
-		limit_ms = transfer->connect_timeout_ms;
-	}
-	unit = limit_ms == 1000 ? "second" : "seconds";
-	if (connected_us) {
-		transfer_set_error(transfer, "no %sanswer within %g %s", begun_us ? "whole " : "",
-			(double)limit_ms / 1000, unit);
-	} else if (resolved_us || !transfer->host) {
-		transfer_set_error(transfer, "no connection to %s within %g %s", transfer->peer,
-			(double)limit_ms / 1000, unit);
-	} else {
-		transfer_set_error(transfer, "cannot resolve %s within %g %s", transfer->host,
-			(double)limit_ms / 1000, unit);
-	}
-}
-
-static void describe_error(struct http_transfer *transfer, CURLcode code)
-{
-	long os_error = 0;
-
-	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
-	switch ((int)code) {
-	case CURLE_COULDNT_RESOLVE_HOST: /* libcurl's word for a socket's path too long, too */
-		if (transfer->host) {
-			transfer_set_error(transfer, "cannot resolve %s", transfer->host);
-		} else {
-			transfer_set_error(transfer, "%s", curl_says(transfer, code));
-		}
-		break;
-	case CURLE_COULDNT_CONNECT:
-		transfer_set_error(transfer, "cannot connect to %s: %s", transfer->peer,
-			os_error ? strerror((int)os_error) : curl_says(transfer, code));
-		break;
-	case CURLE_OPERATION_TIMEDOUT:
-		describe_timeout(transfer);
-		break;
-	case CURLE_PEER_FAILED_VERIFICATION:
-		transfer_set_error(transfer, "the server's certificate is not trusted: %s",
-			curl_says(transfer, code));
-		break;
-	case CURLE_SSL_CONNECT_ERROR:
-		transfer_set_error(transfer, "no TLS connection to %s: %s", transfer->peer,
-			curl_says(transfer, code));
-		break;
-	case CURLE_OK:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-		transfer_set_error(
-			transfer, "the server closed the connection before its answer was whole");
-		break;
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-		transfer_set_error(transfer, "the connection broke: %s", curl_says(transfer, code));
-		break;
-	case CURLE_OUT_OF_MEMORY: /* libcurl's word for both */
-		transfer_set_error(transfer, "no memory, or the answer has a header too long");
-		break;
-	default:
-		transfer_set_error(transfer, "%s", curl_says(transfer, code));
-	}
+	http_text_copy(transfer->error, sizeof(transfer->error), text, strlen(text));
 }
 
 /* Queues a transfer that is in no list for its callback. */
@@ -223,15 +98,24 @@ static void transfer_end(struct http_transfer *transfer)
 
 static void transfer_done(struct http_transfer *transfer, CURLcode code)
 {
+	const struct http_failure failure = {
+		.easy = transfer->easy,
+		.code = code,
+		.curl_error = transfer->curl_error,
+		.host = transfer->host,
+		.peer = transfer->peer,
+		.connect_timeout_ms = transfer->connect_timeout_ms,
+		.request_timeout_ms = transfer->request_timeout_ms,
+	};
 	long status = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	transfer->status = (int)status;
-	if (transfer->refusal) {
-		transfer_set_error(transfer, "%s", transfer->refusal);
-	} else if (code != CURLE_OK || !transfer->headers_whole) {
+	if (transfer->collect.refusal) {
+		transfer_set_error(transfer, transfer->collect.refusal);
+	} else if (code != CURLE_OK || !transfer->collect.headers_whole) {
 		/* libcurl is content with a connection that closes within the headers. */
-		describe_error(transfer, code);
+		http_text_failure(transfer->error, &failure);
 	}
 	TAILQ_REMOVE(&transfer->http->running, transfer, entry);
 	transfer_end(transfer);
@@ -247,6 +131,8 @@ static void on_report(evutil_socket_t fd, short what, void *context)
 {
 	struct http *http = context;
 	struct http_transfer *transfer = TAILQ_FIRST(&http->ended);
+	const struct http_collect *collect;
+	struct http_answer answer;
 
 	if (!transfer) {
 		return;
@@ -255,17 +141,18 @@ static void on_report(evutil_socket_t fd, short what, void *context)
 	if (!TAILQ_EMPTY(&http->ended)) {
 		event_active(http->report, EV_TIMEOUT, 0);
 	}
-	transfer->done(transfer->context,
-		&(struct http_answer){
-			.error = value_or_null(transfer->error),
-			.status = transfer->status,
-			.body = transfer->body ? transfer->body : "",
-			.body_len = transfer->body_len,
-			.retry_after = value_or_null(transfer->retry_after),
-			.date = value_or_null(transfer->date),
-			.correlation_id = value_or_null(transfer->correlation_id),
-			.duration_ms = transfer->duration_ms,
-		});
+	collect = &transfer->collect;
+	answer = (struct http_answer){
+		.error = value_or_null(transfer->error),
+		.status = transfer->status,
+		.body = collect->body ? collect->body : "",
+		.body_len = collect->body_len,
+		.retry_after = value_or_null(collect->retry_after),
+		.date = value_or_null(collect->date),
+		.correlation_id = value_or_null(collect->correlation_id),
+		.duration_ms = transfer->duration_ms,
+	};
+	transfer->done(transfer->context, &answer);
 	transfer_free(transfer);
 	harden_wipe_stack();
 }
@@ -347,97 +234,20 @@ static CURLcode use_store(CURL *easy, void *ssl_context, void *context)
 	return CURLE_OK;
 }
 
-static void keep_header(const char *line, size_t len, const char *name, char *value)
-{
-	size_t name_len = strlen(name);
-
-	if (*value || len <= name_len || line[name_len] != ':' ||
-		strncasecmp(line, name, name_len) != 0) {
-		return;
-	}
-	line += name_len + 1;
-	len -= name_len + 1;
-	while (len && strchr(" \t", *line)) {
-		line++;
-		len--;
-	}
-	while (len && strchr(" \t\r\n", line[len - 1])) {
-		len--;
-	}
-	copy_printable(value, HTTP_HEADER_MAX + 1, line, len);
-}
-
-/* Called for each line: of provisional answers (1xx), of the final one, of its trailers. */
 static size_t on_header(char *line, size_t size, size_t n, void *context)
 {
 	struct http_transfer *transfer = context;
-	size_t len = size * n;
 	long status = 0;
 
-	transfer->header_lines_len += len;
-	if (transfer->header_lines_len > HEADER_LINES_MAX) {
-		transfer->refusal = "the answer's headers are too long";
-		return 0;
-	}
-	if (transfer->headers_whole) {
-		return len;
-	}
-	if (*line == '\r' || *line == '\n') {
-		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-		transfer->headers_whole = status >= 200;
-		if (!transfer->headers_whole) {
-			*transfer->retry_after = *transfer->date = *transfer->correlation_id = '\0';
-		}
-		return len;
-	}
-	keep_header(line, len, "retry-after", transfer->retry_after);
-	keep_header(line, len, "date", transfer->date);
-	keep_header(line, len, "inin-correlation-id", transfer->correlation_id);
-	return len;
-}
-
-/* Makes room for len bytes and a NUL; realloc would leave the old bytes behind. */
-static bool body_reserve(struct http_transfer *transfer, size_t len)
-{
-	size_t size = transfer->body_size ? transfer->body_size : BODY_FIRST_SIZE;
-	char *body;
-
-	if (len < transfer->body_size) {
-		return true;
-	}
-	while (size <= len) {
-		size *= 2;
-	}
-	body = malloc(size);
-	if (!body) {
-		return false;
-	}
-	if (transfer->body) {
-		memcpy(body, transfer->body, transfer->body_len);
-	}
-	free_wiped(transfer->body, transfer->body_size);
-	transfer->body = body;
-	transfer->body_size = size;
-	return true;
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	return http_collect_header(&transfer->collect, line, size * n, (int)status) ? size * n : 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *context)
 {
 	struct http_transfer *transfer = context;
-	size_t len = size * n;
 
-	if (len > HTTP_BODY_MAX - transfer->body_len) {
-		transfer->refusal = "the answer is too long";
-		return 0;
-	}
-	if (!body_reserve(transfer, transfer->body_len + len)) {
-		transfer->refusal = "no memory for the answer";
-		return 0;
-	}
-	memcpy(transfer->body + transfer->body_len, bytes, len);
-	transfer->body_len += len;
-	transfer->body[transfer->body_len] = '\0';
-	return len;
+	return http_collect_body(&transfer->collect, bytes, size * n) ? size * n : 0;
 }
 
 static struct secret *authorization_line(const struct secret *value)
@@ -452,7 +262,8 @@ static struct secret *authorization_line(const struct secret *value)
 	}
 	snprintf(line, size, "%s%s", name, secret_reveal(value));
 	secret = secret_new(line, size - 1);
-	free_wiped(line, size);
+	explicit_bzero(line, size);
+	free(line);
 	return secret;
 }
 
@@ -519,7 +330,7 @@ static int transfer_take_url(struct http_transfer *transfer, const struct http_r
 		if (transfer->store) {
 			X509_STORE_up_ref(transfer->store);
 		} else {
-			transfer_set_error(transfer, "%s", why);
+			transfer_set_error(transfer, why);
 			result = -EINVAL;
 		}
 	}

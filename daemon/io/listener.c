@@ -101,7 +101,7 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
  * once would keep the loop spinning. */
 static void pause_accepting(struct listener *listener)
 {
-	static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+	static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000L};
 
 	event_del(listener->event);
 	event_add(listener->resume, &pause);
@@ -143,7 +143,7 @@ static bool is_answered(const struct sockaddr_un *address)
 /* Whoever may read the directory may lock it too, so nobody is waited for without end. */
 static int lock(int fd, const char *directory)
 {
-	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000};
+	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 
 	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited_ms += LOCK_POLL_MS) {
 		if (errno != EWOULDBLOCK) {

@@ -18,5 +18,6 @@ void tls_free(struct tls *tls);
  */
 X509_STORE *tls_store(struct tls *tls, const char *ca_file, const char **ret_why);
 
-/* Lets go of all stores, so that the next use reads the files again (at a reload). */
+/* Lets go of the stores whose file has changed, so that the next use reads it again (at a reload).
+ */
 void tls_forget(struct tls *tls);

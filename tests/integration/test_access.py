@@ -216,7 +216,9 @@ def test_unknown_users_and_those_without_a_number_are_a_warning():
 
 
 def gctoken_as(daemon, uid, *arguments, groups=()):
-    return daemon.gctoken(*arguments, user=uid, group=uid, extra_groups=list(groups))
+    return subprocess.run([os.environ["GCTOKEN"], *arguments], user=uid, group=uid, extra_groups=list(groups),
+                          env={**os.environ, "GCTOKEN_SOCKET": daemon.socket}, capture_output=True, text=True,
+                          timeout=60, check=False)
 
 
 def test_gctoken_prints_the_token_of_who_may_have_it(daemon):

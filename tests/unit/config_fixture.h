@@ -25,7 +25,7 @@ const char *config_fixture_write(const char *name, const char *text, mode_t mode
 
 /* Loads file; returns what config_load() does. What is told is kept. */
 int config_fixture_load(
-	const char *path, const struct config_environment *environment, struct config **ret_config);
+	const char *file, const struct config_environment *environment, struct config **ret_config);
 
 /* Writes text to a file of mode 0600 and loads it, without an environment. It has to be right. */
 struct config *config_fixture_take(const char *text);
