@@ -13,12 +13,6 @@ struct http_transfer;
 struct secret;
 struct tls;
 
-enum {
-	HTTP_BODY_MAX = 1024 * 1024, /* bytes of an answer; a longer one is cut off and counts as a
-					network error */
-	HTTP_HEADER_MAX = 256,       /* bytes kept of a header that is passed on */
-};
-
 /* Strings and secrets are borrowed for the call of http_post() only. */
 struct http_request {
 	const char *url;
@@ -36,7 +30,7 @@ struct http_answer {
 	int status;
 	const char *body; /* NUL-terminated; may hold more NULs */
 	size_t body_len;
-	/* Header values: printable ASCII, cut at HTTP_HEADER_MAX; NULL: absent. Those of
+	/* Header values: printable ASCII, cut as http_collect.h has it; NULL: absent. Those of
 	 * provisional answers (1xx) and of trailers are not among them. */
 	const char *retry_after;
 	const char *date;

@@ -7,7 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "http.h"
+enum {
+	HTTP_BODY_MAX = 1024 * 1024, /* bytes of an answer; a longer one is cut off and counts as a
+					network error */
+	HTTP_HEADER_MAX = 256,       /* bytes kept of a header that is passed on */
+};
 
 /* All members are zero at first; to be read by others. */
 struct http_collect {

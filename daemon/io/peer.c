@@ -16,7 +16,14 @@
 #include "proto/frame.h"
 #include "proto/payload.h"
 
-enum { PEER_IOV_MAX = 128 /* pieces in one sendmsg() */ };
+enum {
+	PEER_IOV_MAX = 128, /* pieces in one sendmsg() */
+
+	/* What a peer that is not read from waits for: that the other side goes away. What it sends
+	 * and half a close are told once, not again and again. (EV_CLOSED would miss those who
+	 * leave with answers unread, epoll's EPOLLERR.) */
+	PEER_WATCH = EV_READ | EV_ET,
+};
 
 /* An answer on its way out. */
 struct answer {
@@ -151,9 +158,7 @@ static void arm(struct peer *peer)
 		wanted |= EV_WRITE;
 	}
 	if (wanted == 0 && wait_ms < 0) {
-		/* Only an answer can move it now, unless the other side goes away. At the edge
-		 * alone: one that has closed its half stays so. */
-		wanted = EV_CLOSED | EV_ET;
+		wanted = PEER_WATCH; /* only an answer can move it now */
 	}
 	if (wait_ms < 0 && wanted == peer->armed) {
 		return; /* as it nearly always is */
@@ -393,11 +398,13 @@ static void peer_turn(evutil_socket_t fd, short what, void *context)
 		peer_free(peer);
 		return;
 	}
-	peer->in_turn = true;
-	if ((what & EV_CLOSED) && is_gone(peer)) {
-		peer_close(peer);
+	if (peer->armed == PEER_WATCH) {
+		if (is_gone(peer)) {
+			peer_close(peer);
+		}
 		return;
 	}
+	peer->in_turn = true;
 	if (what & EV_WRITE) {
 		peer_flush(peer);
 	}

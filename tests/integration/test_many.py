@@ -212,7 +212,7 @@ def test_after_a_suspend_300_expired_profiles_have_8_attempts_in_flight_and_call
             assert server.stats()["token_requests"] == PROFILES
             # For the daemon the time of a suspend passes just as this does.
             daemon.signal(signal.SIGSTOP)
-            server.rules([{"delay_ms": 100}])
+            server.rules([{"delay_ms": 100, "expires_in": 3600}])
             connections = ask_at_once(daemon, NAMES[::30])
             time.sleep(max(0, last + 8.1 - time.monotonic()))
             assert not any(server.check(token)["active"] for token in old.values())

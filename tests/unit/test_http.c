@@ -17,6 +17,7 @@
 #include "core/secret.h"
 #include "http_server.h"
 #include "io/clock.h"
+#include "io/http_collect.h"
 #include "io/tls.h"
 
 enum {

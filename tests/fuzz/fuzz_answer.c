@@ -1,0 +1,118 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/answer.h"
+#include "core/grant.h"
+#include "core/secret.h"
+#include "core/settings.h"
+#include "core/text.h"
+#include "core/token.h"
+#include "fuzz.h"
+
+/*
+ * An input is three lines, for the status, Retry-After and Date (an empty one is absent), and then
+ * the body. The first byte of all says whether the profile has a default_lifetime, and whether its
+ * grant sends a session.
+ */
+enum {
+	HAS_DEFAULT = 1,
+	SENDS_SESSION = 2,
+	HEADER_LINES = 3,
+	NOW_MS = 1000,
+};
+
+static const char client_secret[] = "s3cret!";
+
+static const struct grant with_session = {.name = "with_session", .sends_session = true};
+
+/* What is true of every token that is taken. */
+static void check_token(const struct settings *settings, const struct token *token)
+{
+	const char *value = secret_reveal(token->value);
+	size_t len = secret_len(token->value);
+
+	assert(len > 0 && len <= ANSWER_TOKEN_MAX && strlen(value) == len);
+	assert(!strpbrk(value, "\r\n") && text_is_utf8(value, len));
+	assert(token->lifetime_ms >= 1000);
+	assert(token->lifetime_ms <= SETTINGS_LIFETIME_MAX_S * INT64_C(1000));
+	assert(token->refresh_in_ms >= 0);
+	assert(token_expires(token) == NOW_MS + token->lifetime_ms);
+	assert(settings->default_lifetime_ms == 0 || token->lifetime_ms > 0);
+}
+
+static void check_result(const struct settings *settings, const struct grant_result *result)
+{
+	assert((result->token != NULL) == (result->verdict == GRANT_GRANTED));
+	assert(result->verdict != GRANT_NONE);
+	assert(result->retry_after_ms >= 0);
+	assert(result->verdict == GRANT_TEMPORARY || result->retry_after_ms == 0);
+	if (result->token) {
+		assert(result->status >= 200 && result->status < 300);
+		check_token(settings, result->token);
+		return;
+	}
+	assert(result->message[0] != '\0');
+	assert(text_is_utf8(result->message, strlen(result->message)));
+	assert(!strstr(result->message, client_secret));
+	assert(!strpbrk(result->message, "\r\n\x1b"));
+	assert(!strstr(result->upstream_error, client_secret));
+}
+
+static void judge(const struct settings *settings, const struct answer_http *answer)
+{
+	struct grant_result result;
+
+	grant_judge(settings, answer, &result);
+	check_result(settings, &result);
+	grant_result_done(&result);
+}
+
+/* Takes a line off the head of text; NULL where it is empty or there is none. */
+static const char *take_line(char **text, const char *end)
+{
+	char *line = *text;
+	char *lf = memchr(line, '\n', (size_t)(end - line));
+
+	if (!lf) {
+		return NULL;
+	}
+	*lf = '\0';
+	*text = lf + 1;
+	return *line != '\0' ? line : NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1), *at = text;
+	char flags = size > 0 ? (char)data[0] : 0;
+	struct settings settings = {
+		.name = (char *)"p",
+		.grant = flags & SENDS_SESSION ? &with_session : grant_find("client_credentials"),
+		.client_secret = secret_new(client_secret, strlen(client_secret)),
+		.token_host = (char *)"login.example:443",
+		.default_lifetime_ms = flags & HAS_DEFAULT ? 60000 : 0,
+	};
+	const char *lines[HEADER_LINES];
+
+	if (size > 0) {
+		memcpy(text, data, size);
+	}
+	text[size] = '\0';
+	at += size > 0 ? 1 : 0;
+	for (int i = 0; i < HEADER_LINES; i++) {
+		lines[i] = take_line(&at, text + size);
+	}
+	judge(&settings, &(struct answer_http){
+				 .status = lines[0] ? atoi(lines[0]) : 200,
+				 .retry_after = lines[1],
+				 .date = lines[2],
+				 .correlation_id = lines[1],
+				 .body = at,
+				 .body_len = (size_t)(text + size - at),
+				 .sent_ms = NOW_MS,
+			 });
+	secret_free(settings.client_secret);
+	free(text);
+	return 0;
+}
