@@ -11,6 +11,7 @@
 #include "client/connection.h"
 #include "client/print.h"
 #include "client/run.h"
+#include "proto/escape.h"
 #include "proto/frame.h"
 #include "proto/message.h"
 #include "proto/region.h"
@@ -312,7 +313,8 @@ static int read_rejected(const char *name, char **ret_token)
 	if (len > 0 && token[len - 1] == '\n') {
 		len -= len > 1 && token[len - 2] == '\r' ? 2 : 1;
 	}
-	if (len == 0 || len > REJECT_MAX || memchr(token, '\0', len) || !json_is_utf8(token, len)) {
+	if (len == 0 || len > REJECT_MAX || memchr(token, '\0', len) ||
+		!escape_is_utf8(token, len)) {
 		print_error("no token to reject in %s: that would be 1 to %d bytes of text", shown,
 			REJECT_MAX);
 		return EXIT_STATUS_FAILURE;

@@ -13,7 +13,7 @@
 #include "client/connection.h"
 #include "client/print.h"
 #include "proto/error.h"
-#include "proto/json.h"
+#include "proto/escape.h"
 
 #define PROFILE_DEFAULT    "default"
 #define TIMEOUT_DEFAULT_S  15.0 /* more than a daemon lets anybody wait by default */
@@ -212,7 +212,7 @@ static int take_word(struct invocation *invocation, const char *word)
 		return usage(invocation->subcommand, "one PROFILE is enough: leave %s out%s", shown,
 			invocation->subcommand->takes_command ? ", or put -- before COMMAND" : "");
 	}
-	if (*word == '\0' || !json_is_utf8(word, strlen(word))) {
+	if (*word == '\0' || !escape_is_utf8(word, strlen(word))) {
 		return usage(invocation->subcommand, "PROFILE has to be a name, not '%s'", shown);
 	}
 	invocation->has_profile = true;

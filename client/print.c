@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/escape.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -80,7 +81,7 @@ static size_t read_character(const char *text, uint32_t *ret_c)
 	size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 	uint32_t c = len == 1 ? first : first & (0x7fu >> len);
 
-	if (strnlen(text, len) < len || !json_is_utf8(text, len)) {
+	if (strnlen(text, len) < len || !escape_is_utf8(text, len)) {
 		return 0;
 	}
 	for (size_t i = 1; i < len; i++) {

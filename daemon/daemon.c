@@ -20,13 +20,11 @@
 #include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
-#include "io/tls.h"
 #include "proto/message.h"
 #include "upstream.h"
 
 enum {
 	SIGNALS = 3,
-	CHECK_TEXT_SIZE = 1024, /* bytes of a message about one key */
 };
 
 struct daemon {
@@ -103,39 +101,12 @@ static bool may_still(void *context, const struct waiter *waiter)
 	return dispatch_may_still(waiter);
 }
 
-/* A file of authorities that OpenSSL cannot read would be met only by the first attempt. */
-static bool check_authorities(const struct config *config, const char *path, struct told *told)
-{
-	struct tls *tls = tls_new();
-	const char *why = "out of memory";
-	bool good = true;
-
-	for (size_t i = 0; i < config->n_profiles; i++) {
-		const struct settings *settings = config->profiles[i];
-		char text[CHECK_TEXT_SIZE];
-
-		if (settings->ca_file && (!tls || !tls_store(tls, settings->ca_file, &why))) {
-			snprintf(text, sizeof(text), "%s: [profile %s] ca_file: %s", path,
-				settings->name, why);
-			on_problem(told, LOG_LEVEL_ERROR, text);
-			good = false;
-		}
-	}
-	tls_free(tls);
-	return good;
-}
-
-/* As config_load(), with the authorities checked too. */
 static int load(const char *path, const struct config_environment *environment, struct told *told,
 	struct config **ret_config)
 {
 	int r = config_load(path, environment, on_problem, told, ret_config);
 
 	harden_wipe_stack(); /* the parser has put secrets there */
-	if (r == 0 && !check_authorities(*ret_config, path, told)) {
-		config_free(*ret_config);
-		return -EINVAL;
-	}
 	return r;
 }
 

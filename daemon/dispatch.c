@@ -34,6 +34,7 @@ struct dispatch {
 	struct payload *out_of_memory; /* what is answered when nothing can be rendered */
 	uint64_t requests, tokens;     /* lines taken; tokens handed out */
 	uint64_t errors[ERROR_CODES];  /* answers by code */
+	struct request request;        /* the one at hand; it is large */
 };
 
 /* A request that waits for a flight. */
@@ -51,7 +52,7 @@ struct pending {
 struct call {
 	struct dispatch *dispatch;
 	struct session *session;
-	struct request *request;
+	const struct request *request;
 	const struct endpoint *endpoint;
 	struct profile *profile; /* of endpoints that have one */
 	int64_t now_ms;
@@ -433,16 +434,16 @@ static const struct endpoint *endpoint_find(const char *name)
 
 static bool read_parameter(struct call *call, const struct parameter *parameter)
 {
-	const struct walk_value *value = &parameter->value;
+	const struct json_value *name = &parameter->name, *value = &parameter->value;
 	unsigned takes = call->endpoint->parameters;
 
-	if ((takes & PARAMETER_PROFILE) && strcmp(parameter->name, "profile") == 0) {
+	if ((takes & PARAMETER_PROFILE) && json_is(name, "profile")) {
 		call->profile_name = value->text;
-		return value->type == WALK_STRING ||
+		return value->type == JSON_STRING ||
 		       fail(call, ERROR_INVALID_REQUEST, "profile has to be a string");
 	}
-	if ((takes & PARAMETER_MIN_VALIDITY) && strcmp(parameter->name, "minValidity") == 0) {
-		if (value->type != WALK_NUMBER || parameter->number < 0) {
+	if ((takes & PARAMETER_MIN_VALIDITY) && json_is(name, "minValidity")) {
+		if (value->type != JSON_NUMBER || parameter->number < 0) {
 			return fail(call, ERROR_INVALID_REQUEST,
 				"minValidity has to be a number of seconds, 0 or more");
 		}
@@ -451,23 +452,23 @@ static bool read_parameter(struct call *call, const struct parameter *parameter)
 						     : MIN_VALIDITY_MAX_S * INT64_C(1000);
 		return true;
 	}
-	if ((takes & PARAMETER_REJECTED_TOKEN) && strcmp(parameter->name, "rejectedToken") == 0) {
+	if ((takes & PARAMETER_REJECTED_TOKEN) && json_is(name, "rejectedToken")) {
 		call->want.rejected = value->text;
 		call->want.rejected_len = value->len;
-		return value->type == WALK_STRING ||
+		return value->type == JSON_STRING ||
 		       fail(call, ERROR_INVALID_REQUEST, "rejectedToken has to be a string");
 	}
 	return fail(call, ERROR_INVALID_REQUEST, "%s takes no parameter \"%.64s\"",
-		call->endpoint->name, parameter->name);
+		call->endpoint->name, name->text);
 }
 
 static bool read_parameters(struct call *call)
 {
-	struct parameter parameter;
+	const struct request *request = call->request;
 
 	call->profile_name = default_profile;
-	while (request_parameter(call->request, &parameter)) {
-		if (!read_parameter(call, &parameter)) {
+	for (unsigned i = 0; i < request->n_parameters; i++) {
+		if (!read_parameter(call, &request->parameters[i])) {
 			return false;
 		}
 	}
@@ -514,25 +515,26 @@ static void call_endpoint(struct call *call)
 bool dispatch_line(
 	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms)
 {
-	struct request request;
-	char why[MESSAGE_WHY_MAX];
+	struct request *request = &dispatch->request;
+	char why[MESSAGE_WHY_MAX] __attribute__((uninitialized));
 	bool fatal = false, parsed;
 	int64_t refused_ms;
 	struct call call = {
 		.dispatch = dispatch,
 		.session = session,
-		.request = &request,
+		.request = request,
 		.now_ms = now_ms,
 	};
 
 	dispatch->requests++;
 	refused_ms = quota_request(dispatch->quota, session->user, now_ms);
-	parsed = request_parse(&request, line, len, why, &fatal);
+	parsed = request_parse(request, line, len, why, &fatal);
 	if (!parsed) {
-		answer_error(dispatch, session, request.head, request.head_len,
+		answer_error(dispatch, session, request->head, request->head_len,
 			ERROR_INVALID_REQUEST, why, 0);
 	} else if (refused_ms > 0) {
-		answer_error(dispatch, session, request.head, request.head_len, ERROR_RATE_LIMITED,
+		answer_error(dispatch, session, request->head, request->head_len,
+			ERROR_RATE_LIMITED,
 			"Your user has made more requests a minute than rate_limit allows",
 			(refused_ms + 999) / 1000);
 	} else {

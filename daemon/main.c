@@ -82,6 +82,9 @@ static void parse(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_SOCKET:
 			arguments->socket = optarg;
+			if (*optarg == '\0') {
+				usage("--socket wants a path", "");
+			}
 			break;
 		case OPTION_CHECK_CONFIG:
 			arguments->check_config = true;

@@ -8,6 +8,7 @@
 #include "core/settings.h"
 #include "core/token.h"
 #include "outcome.h"
+#include "proto/escape.h"
 #include "proto/message.h"
 
 static void free_rendered(void *rendered)
@@ -25,13 +26,14 @@ struct payload *view_token(struct token *token, int64_t wall_offset_ms)
 	if (token->rendered) {
 		return token->rendered;
 	}
-	text = malloc(sizeof(before) + sizeof(expiration) + sizeof(between) + JSON_QUOTED_MAX(len));
+	text = malloc(
+		sizeof(before) + sizeof(expiration) + sizeof(between) + ESCAPE_QUOTED_MAX(len));
 	if (!text) {
 		return NULL;
 	}
 	message_time(expiration, token_expires(token) + wall_offset_ms);
 	end = stpcpy(stpcpy(stpcpy(text, before), expiration), between);
-	end += json_quote(end, secret_reveal(token->value), len);
+	end += escape_quote(end, secret_reveal(token->value), len);
 	*end++ = '}';
 	token->rendered = message_data_text(text, (size_t)(end - text));
 	token->free_rendered = free_rendered;

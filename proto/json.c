@@ -11,364 +11,427 @@ enum {
 	NUMBER_MAX = 63, /* bytes of a number: cJSON cuts longer ones */
 };
 
-/*
- * Where the scan of a text is. *end is NUL, so looking at one byte needs no look at end; a NUL
- * before end is a byte of the text.
- */
-struct scan {
-	const unsigned char *at;
-	const unsigned char *end;
-	bool duplicate; /* two members of one name were met */
-};
-
-/* The length of the character at `at` that is not ASCII, or 0 where none is well-formed (RFC 3629,
- * section 4). */
-static size_t utf8_length(const unsigned char *at, const unsigned char *end)
+static void skip_space(struct json_reader *reader)
 {
-	unsigned char low = 0x80, high = 0xbf; /* what the second byte may be */
-	size_t len;
-
-	if (*at >= 0xc2 && *at <= 0xdf) {
-		len = 2;
-	} else if (*at >= 0xe0 && *at <= 0xef) {
-		len = 3;
-		low = *at == 0xe0 ? 0xa0 : low;   /* overlong */
-		high = *at == 0xed ? 0x9f : high; /* surrogates */
-	} else if (*at >= 0xf0 && *at <= 0xf4) {
-		len = 4;
-		low = *at == 0xf0 ? 0x90 : low;   /* overlong */
-		high = *at == 0xf4 ? 0x8f : high; /* above U+10FFFF */
-	} else {
-		return 0;
-	}
-	if ((size_t)(end - at) < len || at[1] < low || at[1] > high) {
-		return 0;
-	}
-	for (size_t i = 2; i < len; i++) {
-		if ((at[i] & 0xc0) != 0x80) {
-			return 0;
-		}
-	}
-	return len;
-}
-
-bool json_is_utf8(const char *bytes, size_t len)
-{
-	const unsigned char *at = (const unsigned char *)bytes;
-	const unsigned char *end = at + len;
-
-	while (at < end) {
-		size_t step = *at < 0x80 ? 1 : utf8_length(at, end);
-
-		if (step == 0) {
-			return false;
-		}
-		at += step;
-	}
-	return true;
-}
-
-static void skip_space(struct scan *scan)
-{
-	while (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r') {
-		scan->at++;
+	while (*reader->at == ' ' || *reader->at == '\t' || *reader->at == '\n' ||
+		*reader->at == '\r') {
+		reader->at++;
 	}
 }
 
 /* Takes the byte c; false when another one stands there. */
-static bool take(struct scan *scan, char c)
+static bool take(struct json_reader *reader, char c)
 {
-	if (*scan->at != (unsigned char)c) {
+	if (*reader->at != (unsigned char)c) {
 		return false;
 	}
-	scan->at++;
+	reader->at++;
 	return true;
 }
 
 /* What is wrong with a byte that the grammar does not have there. */
-static enum json_status unexpected(const struct scan *scan)
+static enum json_status unexpected(const struct json_reader *reader)
 {
-	return *scan->at == '\0' && scan->at < scan->end ? JSON_HAS_NUL : JSON_BAD_SYNTAX;
+	return *reader->at == '\0' && reader->at < reader->end ? JSON_HAS_NUL : JSON_BAD_SYNTAX;
 }
 
 /* Takes what follows a backslash. */
-static enum json_status scan_escape(struct scan *scan)
+static enum json_status scan_escape(struct json_reader *reader)
 {
 	int unit;
 
-	if (*scan->at && strchr("\"\\/bfnrt", *scan->at)) {
-		scan->at++;
+	if (*reader->at && strchr("\"\\/bfnrt", *reader->at)) {
+		reader->at++;
 		return JSON_OK;
 	}
-	if (!take(scan, 'u')) {
-		return unexpected(scan);
+	if (!take(reader, 'u')) {
+		return unexpected(reader);
 	}
-	unit = escape_hex4(&scan->at);
+	unit = escape_hex4(&reader->at);
 	if (unit < 0) {
-		return unexpected(scan);
+		return unexpected(reader);
 	}
 	if (unit == 0) {
 		return JSON_HAS_NUL;
 	}
 	if (unit >= 0xd800 && unit <= 0xdbff) {
-		if (!take(scan, '\\') || !take(scan, 'u')) {
-			return unexpected(scan);
+		if (!take(reader, '\\') || !take(reader, 'u')) {
+			return unexpected(reader);
 		}
-		unit = escape_hex4(&scan->at);
+		unit = escape_hex4(&reader->at);
 		return unit >= 0xdc00 && unit <= 0xdfff ? JSON_OK : JSON_BAD_SYNTAX;
 	}
 	return unit >= 0xdc00 && unit <= 0xdfff ? JSON_BAD_SYNTAX : JSON_OK;
 }
 
 /* Takes a string from behind its opening quote on. */
-static enum json_status scan_string(struct scan *scan)
+static enum json_status scan_string(struct json_reader *reader, bool *ret_escaped)
 {
 	for (;;) {
-		scan->at = escape_skip_plain(scan->at, scan->end);
-		if (take(scan, '"')) {
+		reader->at = escape_skip_plain(reader->at, reader->end);
+		if (take(reader, '"')) {
 			return JSON_OK;
 		}
-		if (take(scan, '\\')) {
-			enum json_status status = scan_escape(scan);
+		if (take(reader, '\\')) {
+			enum json_status status = scan_escape(reader);
 
+			*ret_escaped = true;
 			if (status != JSON_OK) {
 				return status;
 			}
-		} else if (*scan->at >= 0x80) {
-			size_t len = utf8_length(scan->at, scan->end);
+		} else if (*reader->at >= 0x80) {
+			size_t len = escape_utf8_length(reader->at, reader->end);
 
 			if (len == 0) {
 				return JSON_NOT_UTF8;
 			}
-			scan->at += len;
+			reader->at += len;
 		} else {
-			return unexpected(scan);
+			return unexpected(reader);
 		}
 	}
 }
 
 /* Takes digits; false when there is none. */
-static bool take_digits(struct scan *scan)
+static bool take_digits(struct json_reader *reader)
 {
-	const unsigned char *begin = scan->at;
+	const unsigned char *begin = reader->at;
 
-	while (*scan->at >= '0' && *scan->at <= '9') {
-		scan->at++;
+	while (*reader->at >= '0' && *reader->at <= '9') {
+		reader->at++;
 	}
-	return scan->at > begin;
+	return reader->at > begin;
 }
 
-static enum json_status scan_number(struct scan *scan)
+static enum json_status scan_number(struct json_reader *reader)
 {
-	const unsigned char *begin = scan->at;
+	const unsigned char *begin = reader->at;
 	bool exponent;
 
-	take(scan, '-');
-	if (!take(scan, '0') && !take_digits(scan)) {
-		return unexpected(scan);
+	take(reader, '-');
+	if (!take(reader, '0') && !take_digits(reader)) {
+		return unexpected(reader);
 	}
-	if (take(scan, '.') && !take_digits(scan)) {
-		return unexpected(scan);
+	if (take(reader, '.') && !take_digits(reader)) {
+		return unexpected(reader);
 	}
-	exponent = take(scan, 'e') || take(scan, 'E');
+	exponent = take(reader, 'e') || take(reader, 'E');
 	if (exponent) {
-		if (!take(scan, '+')) {
-			take(scan, '-');
+		if (!take(reader, '+')) {
+			take(reader, '-');
 		}
-		if (!take_digits(scan)) {
-			return unexpected(scan);
+		if (!take_digits(reader)) {
+			return unexpected(reader);
 		}
 	}
-	if (scan->at - begin > NUMBER_MAX ||
+	if (reader->at - begin > NUMBER_MAX ||
 		(exponent && !isfinite(strtod((const char *)begin, NULL)))) {
 		return JSON_BAD_SYNTAX;
 	}
 	return JSON_OK;
 }
 
-static enum json_status scan_word(struct scan *scan, const char *word)
+static enum json_status scan_word(struct json_reader *reader, const char *word)
 {
 	while (*word) {
-		if (!take(scan, *word)) {
-			return unexpected(scan);
+		if (!take(reader, *word)) {
+			return unexpected(reader);
 		}
 		word++;
 	}
 	return JSON_OK;
 }
 
-/* The name of a member as it stands in the text, without its quotes. */
-struct name {
-	const unsigned char *begin, *end;
-	bool escaped; /* some of it is */
+/* What a comparison of decoded strings has at hand. */
+struct decoded {
+	const unsigned char *at, *end;
+	char bytes[ESCAPE_CHARACTER_MAX];
+	char *byte, *bytes_end;
 };
 
-/* Whether two names are the same once decoded. */
-static bool same_name(struct name a, struct name b)
+static struct decoded decode(const struct json_value *string)
 {
-	char a_bytes[4], b_bytes[4]; /* the character at hand */
-	char *a_end = a_bytes, *b_end = b_bytes, *a_at = a_bytes, *b_at = b_bytes;
+	struct decoded decoded = {.at = (const unsigned char *)string->text};
 
-	if (!a.escaped && !b.escaped) {
-		return a.end - a.begin == b.end - b.begin &&
-		       memcmp(a.begin, b.begin, (size_t)(a.end - a.begin)) == 0;
+	decoded.end = decoded.at + string->len;
+	return decoded;
+}
+
+/* The next byte, -1 at the end. */
+static int next_byte(struct decoded *decoded)
+{
+	if (decoded->byte == decoded->bytes_end) {
+		if (decoded->at == decoded->end) {
+			return -1;
+		}
+		decoded->byte = decoded->bytes;
+		decoded->bytes_end = escape_take(&decoded->at, decoded->bytes);
 	}
-	for (;;) {
-		if (a_at == a_end && a.begin < a.end) {
-			a_end = escape_take(&a.begin, a_at = a_bytes);
+	return (unsigned char)*decoded->byte++;
+}
+
+static bool same_decoded(const struct json_value *a, const struct json_value *b)
+{
+	struct decoded left = decode(a), right = decode(b);
+	int byte;
+
+	do {
+		byte = next_byte(&left);
+		if (byte != next_byte(&right)) {
+			return false;
 		}
-		if (b_at == b_end && b.begin < b.end) {
-			b_end = escape_take(&b.begin, b_at = b_bytes);
+	} while (byte >= 0);
+	return true;
+}
+
+static bool same_string(const struct json_value *a, const struct json_value *b)
+{
+	if (a->escaped || b->escaped) {
+		return same_decoded(a, b);
+	}
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+bool json_is(const struct json_value *string, const char *text)
+{
+	struct json_value other = {.text = (char *)text, .len = strlen(text)};
+
+	return same_string(string, &other);
+}
+
+/* Sets the status of an error; false, so that callers can return it. */
+static bool fail(struct json_reader *reader, enum json_status status)
+{
+	reader->status = status;
+	return false;
+}
+
+/* Takes what stands before the next value of a list: its opening bracket or brace, or a comma.
+ * False behind the last one. */
+static bool next_in_list(struct json_reader *reader, bool is_first, char close)
+{
+	if (reader->status != JSON_OK) {
+		return false;
+	}
+	if (is_first) {
+		if (reader->depth == JSON_DEPTH_MAX) {
+			return fail(reader, JSON_TOO_DEEP);
 		}
-		if (a_at == a_end || b_at == b_end) {
-			return a_at == a_end && b_at == b_end;
+		reader->depth++;
+		reader->at++;
+	}
+	skip_space(reader);
+	if (take(reader, close)) {
+		reader->depth--;
+		return false;
+	}
+	if (!is_first) {
+		if (!take(reader, ',')) {
+			return fail(reader, unexpected(reader));
 		}
-		if (*a_at++ != *b_at++) {
+		skip_space(reader);
+		if (*reader->at == (unsigned char)close) {
+			return fail(reader, JSON_BAD_SYNTAX);
+		}
+	}
+	return true;
+}
+
+bool json_element(struct json_reader *reader, unsigned *n)
+{
+	return next_in_list(reader, (*n)++ == 0, ']');
+}
+
+bool json_member(
+	struct json_reader *reader, struct json_object *object, struct json_value **ret_name)
+{
+	struct json_value *name = &object->names[object->n];
+
+	if (!next_in_list(reader, object->n == 0, '}')) {
+		return false;
+	}
+	if (*reader->at != '"') {
+		return fail(reader, unexpected(reader));
+	}
+	if (object->n == JSON_MEMBERS_MAX) {
+		return fail(reader, JSON_TOO_MANY_MEMBERS);
+	}
+	if (!json_take(reader, name)) {
+		return false;
+	}
+	for (unsigned i = 0; i < object->n; i++) {
+		if (same_string(&object->names[i], name)) {
+			reader->duplicate = true; /* told unless the text is worse than that */
+		}
+	}
+	object->n++;
+	skip_space(reader);
+	if (!take(reader, ':')) {
+		return fail(reader, unexpected(reader));
+	}
+	skip_space(reader);
+	*ret_name = name;
+	return true;
+}
+
+static bool take_array(struct json_reader *reader)
+{
+	struct json_value value;
+	unsigned n = 0;
+
+	while (json_element(reader, &n)) {
+		if (!json_take(reader, &value)) {
 			return false;
 		}
 	}
+	return reader->status == JSON_OK;
 }
 
-static enum json_status scan_value(struct scan *scan, int depth);
-
-/* Takes what stands around the values of a list: the closing bracket or brace, or the comma before
- * the next one. */
-static enum json_status scan_behind(struct scan *scan, char close, bool *ret_end)
+static bool take_object(struct json_reader *reader)
 {
-	skip_space(scan);
-	*ret_end = take(scan, close);
-	if (!*ret_end && !take(scan, ',')) {
-		return unexpected(scan);
+	struct json_object object __attribute__((uninitialized));
+	struct json_value *name, value;
+
+	object.n = 0;
+	while (json_member(reader, &object, &name)) {
+		if (!json_take(reader, &value)) {
+			return false;
+		}
 	}
-	skip_space(scan);
-	return JSON_OK;
+	return reader->status == JSON_OK;
 }
 
-static enum json_status scan_array(struct scan *scan, int depth)
-{
-	bool end = false;
-
-	skip_space(scan);
-	if (take(scan, ']')) {
-		return JSON_OK;
-	}
-	while (!end) {
-		enum json_status status = scan_value(scan, depth);
-
-		if (status == JSON_OK) {
-			status = scan_behind(scan, ']', &end);
-		}
-		if (status != JSON_OK) {
-			return status;
-		}
-	}
-	return JSON_OK;
-}
-
-/* Takes a member's name with its colon. */
-static enum json_status scan_name(struct scan *scan, struct name *names, int n)
-{
-	enum json_status status;
-
-	if (!take(scan, '"')) {
-		return unexpected(scan);
-	}
-	if (n == JSON_MEMBERS_MAX) {
-		return JSON_TOO_MANY_MEMBERS;
-	}
-	names[n].begin = scan->at;
-	status = scan_string(scan);
-	if (status != JSON_OK) {
-		return status;
-	}
-	names[n].end = scan->at - 1;
-	names[n].escaped = memchr(names[n].begin, '\\', (size_t)(names[n].end - names[n].begin)) !=
-			   NULL;
-	for (int i = 0; i < n; i++) {
-		if (same_name(names[i], names[n])) {
-			scan->duplicate = true; /* told unless the text is worse than that */
-		}
-	}
-	skip_space(scan);
-	if (!take(scan, ':')) {
-		return unexpected(scan);
-	}
-	skip_space(scan);
-	return JSON_OK;
-}
-
-static enum json_status scan_object(struct scan *scan, int depth)
-{
-	struct name names[JSON_MEMBERS_MAX] __attribute__((uninitialized));
-	bool end = false;
-
-	skip_space(scan);
-	if (take(scan, '}')) {
-		return JSON_OK;
-	}
-	for (int n = 0; !end; n++) {
-		enum json_status status = scan_name(scan, names, n);
-
-		if (status == JSON_OK) {
-			status = scan_value(scan, depth);
-		}
-		if (status == JSON_OK) {
-			status = scan_behind(scan, '}', &end);
-		}
-		if (status != JSON_OK) {
-			return status;
-		}
-	}
-	return JSON_OK;
-}
-
-/* Takes a value; depth is that of the list around it. */
-static enum json_status scan_value(struct scan *scan, int depth)
-{
-	switch (*scan->at) {
-	case '"':
-		scan->at++;
-		return scan_string(scan);
-	case '{':
-		scan->at++;
-		return depth < JSON_DEPTH_MAX ? scan_object(scan, depth + 1) : JSON_TOO_DEEP;
-	case '[':
-		scan->at++;
-		return depth < JSON_DEPTH_MAX ? scan_array(scan, depth + 1) : JSON_TOO_DEEP;
-	case 't':
-		return scan_word(scan, "true");
-	case 'f':
-		return scan_word(scan, "false");
-	case 'n':
-		return scan_word(scan, "null");
-	default:
-		return scan_number(scan);
-	}
-}
-
-enum json_status json_check(const char *text, size_t len)
+void json_begin(struct json_reader *reader, char *text, size_t len)
 {
 	const unsigned char *begin = (const unsigned char *)text;
-	struct scan scan = {.at = begin, .end = begin + len};
+
+	*reader = (struct json_reader){.at = begin, .end = begin + len, .begin = begin};
+	skip_space(reader);
+}
+
+enum json_type json_peek(const struct json_reader *reader)
+{
+	switch (*reader->at) {
+	case '{':
+		return JSON_OBJECT;
+	case '[':
+		return JSON_ARRAY;
+	case '"':
+		return JSON_STRING;
+	case 't':
+	case 'f':
+	case 'n':
+		return JSON_WORD;
+	default:
+		return JSON_NUMBER;
+	}
+}
+
+/* A string is taken without its quotes. */
+static bool take_string(struct json_reader *reader, struct json_value *value)
+{
 	enum json_status status;
 
-	skip_space(&scan);
-	status = scan_value(&scan, 0);
-	if (status == JSON_OK) {
-		skip_space(&scan);
-		status = scan.at == scan.end ? JSON_OK : unexpected(&scan);
+	value->text = (char *)++reader->at;
+	status = scan_string(reader, &value->escaped);
+	if (status != JSON_OK) {
+		return fail(reader, status);
 	}
-	/* What is not UTF-8 is so wherever the scan ended. */
-	if (status != JSON_OK && !json_is_utf8(text, len)) {
-		return JSON_NOT_UTF8;
+	value->len = (size_t)((char *)reader->at - 1 - value->text);
+	return true;
+}
+
+static enum json_status scan_scalar(struct json_reader *reader)
+{
+	switch (*reader->at) {
+	case 't':
+		return scan_word(reader, "true");
+	case 'f':
+		return scan_word(reader, "false");
+	case 'n':
+		return scan_word(reader, "null");
+	default:
+		return scan_number(reader);
 	}
-	return status == JSON_OK && scan.duplicate ? JSON_DUPLICATE_MEMBER : status;
+}
+
+bool json_take(struct json_reader *reader, struct json_value *value)
+{
+	if (reader->status != JSON_OK) {
+		return false;
+	}
+	value->type = json_peek(reader);
+	value->escaped = false;
+	value->text = (char *)reader->at;
+	switch (value->type) {
+	case JSON_OBJECT:
+		if (!take_object(reader)) {
+			return false;
+		}
+		break;
+	case JSON_ARRAY:
+		if (!take_array(reader)) {
+			return false;
+		}
+		break;
+	case JSON_STRING:
+		return take_string(reader, value);
+	case JSON_NUMBER:
+	case JSON_WORD:
+		reader->status = scan_scalar(reader);
+		if (reader->status != JSON_OK) {
+			return false;
+		}
+		break;
+	}
+	value->len = (size_t)((char *)reader->at - value->text);
+	return true;
+}
+
+enum json_status json_end(struct json_reader *reader)
+{
+	if (reader->status == JSON_OK) {
+		skip_space(reader);
+		if (reader->at != reader->end) {
+			reader->status = unexpected(reader);
+		}
+	}
+	/* What is not UTF-8 is so wherever the reading ended. */
+	if (reader->status != JSON_OK && !escape_is_utf8((const char *)reader->begin,
+						 (size_t)(reader->end - reader->begin))) {
+		reader->status = JSON_NOT_UTF8;
+	} else if (reader->status == JSON_OK && reader->duplicate) {
+		reader->status = JSON_DUPLICATE_MEMBER;
+	}
+	return reader->status;
+}
+
+char *json_decode(struct json_value *string)
+{
+	const unsigned char *at = (const unsigned char *)string->text;
+	const unsigned char *end = at + string->len;
+	char *dst = string->text;
+
+	if (string->escaped) {
+		while (at < end) {
+			dst = escape_take(&at, dst);
+		}
+		string->len = (size_t)(dst - string->text);
+		string->escaped = false;
+	}
+	string->text[string->len] = '\0';
+	return string->text;
 }
 
 enum json_status json_parse(const char *text, size_t len, cJSON **ret_tree)
 {
-	enum json_status status = json_check(text, len);
+	struct json_reader reader;
+	struct json_value value;
+	enum json_status status;
 
+	json_begin(&reader, (char *)text, len); /* it is not written to before json_decode() */
+	json_take(&reader, &value);
+	status = json_end(&reader);
 	if (status != JSON_OK) {
 		return status;
 	}
@@ -398,60 +461,4 @@ const char *json_status_text(enum json_status status)
 		return "there is no memory to read it";
 	}
 	return "";
-}
-
-/* Writes a byte that cannot stand in a string as itself; returns where the next one goes. */
-static char *put_escape(char *dst, unsigned char c)
-{
-	static const char named[] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-	static const char hex[] = "0123456789abcdef";
-
-	*dst++ = '\\';
-	if (c == '"' || c == '\\') {
-		*dst++ = (char)c;
-	} else if (c < sizeof(named) && named[c]) {
-		*dst++ = named[c];
-	} else {
-		*dst++ = 'u';
-		*dst++ = '0';
-		*dst++ = '0';
-		*dst++ = hex[c >> 4];
-		*dst++ = hex[c & 0xf];
-	}
-	return dst;
-}
-
-size_t json_quote(char *dst, const char *text, size_t len)
-{
-	static const char replacement[] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
-	const unsigned char *at = (const unsigned char *)text;
-	const unsigned char *end = at + len;
-	char *begin = dst;
-
-	*dst++ = '"';
-	while (at < end) {
-		const unsigned char *plain = at;
-		size_t taken;
-
-		at = escape_skip_plain(at, end);
-		if (at < end && *at >= 0x80) {
-			at += utf8_length(at, end);
-		}
-		taken = (size_t)(at - plain);
-		memcpy(dst, plain, taken);
-		dst += taken;
-		if (taken > 0 || at == end) {
-			continue;
-		}
-		if (*at >= 0x80) {
-			memcpy(dst, replacement, sizeof(replacement));
-			dst += sizeof(replacement);
-		} else {
-			dst = put_escape(dst, *at);
-		}
-		at++;
-	}
-	*dst++ = '"';
-	return (size_t)(dst - begin);
 }

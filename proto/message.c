@@ -47,7 +47,7 @@ static char *put_decimal(char *dst, int64_t value)
 	return put(dst, digits + begin, sizeof(digits) - begin);
 }
 
-static bool is_integer(const struct walk_value *value)
+static bool is_integer(const struct json_value *value)
 {
 	size_t sign = value->text[0] == '-' ? 1 : 0;
 	size_t digits = strspn(value->text + sign, "0123456789");
@@ -57,22 +57,22 @@ static bool is_integer(const struct walk_value *value)
 
 /* Sets how the reply begins: the reference goes back as it came. False when it is neither of what
  * it may be. */
-static bool set_head(struct request *request, struct walk_value *reference)
+static bool set_head(struct request *request, struct json_value *reference)
 {
-	bool is_string = reference->type == WALK_STRING;
+	bool is_string = reference->type == JSON_STRING;
 	size_t quotes = is_string ? 1 : 0;
 	char *dst = put(request->head, head_begin, sizeof(head_begin) - 1);
 
-	if (!is_string && (reference->type != WALK_NUMBER || !is_integer(reference))) {
+	if (!is_string && (reference->type != JSON_NUMBER || !is_integer(reference))) {
 		return false;
 	}
-	if (reference->len > JSON_QUOTED_MAX(MESSAGE_REFERENCE_MAX) - 2) {
+	if (reference->len > ESCAPE_QUOTED_MAX(MESSAGE_REFERENCE_MAX) - 2) {
 		return false;
 	}
 	dst = put(dst, reference->text - quotes, reference->len + 2 * quotes);
 	*dst++ = ',';
 	if (is_string) {
-		walk_decode(reference);
+		json_decode(reference);
 		if (reference->len > MESSAGE_REFERENCE_MAX) {
 			return false;
 		}
@@ -81,82 +81,146 @@ static bool set_head(struct request *request, struct walk_value *reference)
 	return true;
 }
 
-static bool is_null(const struct walk_value *value)
+/* The members of a request that mean something. A type that is JSON_OBJECT or JSON_ARRAY is only of
+ * use in parameters. */
+struct members {
+	struct json_value name, reference, parameters;
+	bool has_name, has_reference;
+	bool bad_parameters; /* they are neither of what they may be */
+};
+
+static void read_parameters(struct json_reader *reader, struct request *request)
 {
-	return value->type == WALK_WORD && value->text[0] == 'n';
+	struct json_object object __attribute__((uninitialized));
+	struct json_value *name;
+
+	object.n = 0;
+	request->n_parameters = 0;
+	while (json_member(reader, &object, &name)) {
+		struct parameter *parameter = &request->parameters[request->n_parameters];
+
+		parameter->name = *name;
+		if (json_take(reader, &parameter->value)) {
+			request->n_parameters++;
+		}
+	}
 }
 
-/* Sets the parameters. False when they are neither of what they may be. */
-static bool set_parameters(struct request *request, struct walk_value parameters)
+/* An object, an array that holds one, null, or []. False for anything else, which is read all the
+ * same. */
+static bool read_any_parameters(struct json_reader *reader, struct request *request)
 {
-	struct walk_value first;
-	struct walk walk = {parameters.text, parameters.text + parameters.len};
+	struct json_value value;
+	bool good = true;
+	unsigned n = 0;
 
-	if (parameters.type == WALK_ARRAY) {
-		if (!walk_element(&walk, &first)) {
-			return true;
-		}
-		if (walk_element(&walk, &parameters)) {
-			return false;
-		}
-		parameters = first;
-	} else if (is_null(&parameters)) {
+	switch (json_peek(reader)) {
+	case JSON_OBJECT:
+		read_parameters(reader, request);
 		return true;
+	case JSON_ARRAY:
+		while (json_element(reader, &n)) {
+			if (n == 1 && json_peek(reader) == JSON_OBJECT) {
+				read_parameters(reader, request);
+			} else {
+				good = false;
+				json_take(reader, &value);
+			}
+		}
+		return good;
+	case JSON_STRING:
+	case JSON_NUMBER:
+	case JSON_WORD:
+		break;
 	}
-	request->parameters = (struct walk){parameters.text, parameters.text + parameters.len};
-	return parameters.type == WALK_OBJECT;
+	return json_take(reader, &value) && value.text[0] == 'n';
 }
 
-/* Reads the members of a request; returns what is wrong with them, or NULL. */
-static const char *read_members(struct request *request, struct walk *line)
+static void read_members(
+	struct json_reader *reader, struct request *request, struct members *members)
 {
-	struct walk_value member, value;
-	struct walk_value reference = {0}, name = {0}, parameters = {0};
+	struct json_object object __attribute__((uninitialized));
+	struct json_value *name, other;
 
-	while (walk_member(line, &member, &value)) {
-		walk_decode(&member);
-		if (walk_is(&member, "request")) {
-			name = value;
-		} else if (walk_is(&member, "referenceId")) {
-			reference = value;
-		} else if (walk_is(&member, "parameters")) {
-			parameters = value;
+	object.n = 0;
+	while (json_member(reader, &object, &name)) {
+		if (json_is(name, "request")) {
+			members->has_name = json_take(reader, &members->name);
+		} else if (json_is(name, "referenceId")) {
+			members->has_reference = json_take(reader, &members->reference);
+		} else if (json_is(name, "parameters")) {
+			members->bad_parameters = !read_any_parameters(reader, request);
+		} else {
+			json_take(reader, &other);
 		}
 	}
-	if (reference.text && !set_head(request, &reference)) {
+}
+
+/* Takes in the members of a request; returns what is wrong with them, or NULL. */
+static const char *take_members(struct request *request, struct members *members)
+{
+	struct json_value *name = &members->name;
+
+	if (members->has_reference && !set_head(request, &members->reference)) {
 		memcpy(request->head, MESSAGE_HEAD_NONE, request->head_len);
 		return "\"referenceId\" must be a string of at most 128 bytes or an integer of at "
 		       "most 15 digits; leave it out to have none";
 	}
-	if (!name.text || name.type != WALK_STRING || name.len == 0) {
+	if (!members->has_name || name->type != JSON_STRING || name->len == 0) {
 		return "\"request\" must be a string that names an endpoint, for example "
 		       "\"auth.getJwtToken\"";
 	}
-	walk_decode(&name);
-	if (name.len > MESSAGE_NAME_MAX) {
+	json_decode(name);
+	if (name->len > MESSAGE_NAME_MAX) {
 		return "The name in \"request\" is longer than 128 bytes; "
 		       "system.getAllowedServices lists those that you may use";
 	}
-	if (parameters.text && !set_parameters(request, parameters)) {
+	if (members->bad_parameters) {
 		return "\"parameters\" must be an object, or an array that holds one object; leave "
 		       "it out to have none";
 	}
-	request->name = strcmp(name.text, "getJwtToken") == 0 ? "auth.getJwtToken" : name.text;
+	request->name = strcmp(name->text, "getJwtToken") == 0 ? "auth.getJwtToken" : name->text;
 	return NULL;
+}
+
+static void decode_parameters(struct request *request)
+{
+	for (unsigned i = 0; i < request->n_parameters; i++) {
+		struct parameter *parameter = &request->parameters[i];
+
+		json_decode(&parameter->name);
+		parameter->number = 0;
+		if (parameter->value.type == JSON_STRING) {
+			json_decode(&parameter->value);
+		} else if (parameter->value.type == JSON_NUMBER) {
+			parameter->number = strtod(parameter->value.text, NULL);
+		}
+	}
 }
 
 bool request_parse(
 	struct request *request, char *line, size_t len, char why[MESSAGE_WHY_MAX], bool *ret_fatal)
 {
-	enum json_status status = json_check(line, len);
-	struct walk walk = {line, line + len};
+	struct json_reader reader;
+	struct members members = {.has_name = false};
+	struct json_value other;
+	enum json_status status;
+	bool is_object;
 	const char *wrong =
 		"Send each request as one JSON object on one line: this is another value";
 
 	request->name = NULL;
-	request->parameters = (struct walk){0};
+	request->n_parameters = 0;
 	request->head_len = sizeof(MESSAGE_HEAD_NONE) - 1;
 	memcpy(request->head, MESSAGE_HEAD_NONE, request->head_len);
+	json_begin(&reader, line, len);
+	is_object = json_peek(&reader) == JSON_OBJECT;
+	if (is_object) {
+		read_members(&reader, request, &members);
+	} else {
+		json_take(&reader, &other);
+	}
+	status = json_end(&reader);
 	*ret_fatal = status == JSON_NOT_UTF8;
 	if (status != JSON_OK) {
 		snprintf(why, MESSAGE_WHY_MAX,
@@ -164,31 +228,14 @@ bool request_parse(
 			json_status_text(status));
 		return false;
 	}
-	if (line[strspn(line, " \t\r\n")] == '{') {
-		wrong = read_members(request, &walk);
+	if (is_object) {
+		wrong = take_members(request, &members);
 	}
 	if (wrong) {
 		snprintf(why, MESSAGE_WHY_MAX, "%s", wrong);
 		return false;
 	}
-	return true;
-}
-
-bool request_parameter(struct request *request, struct parameter *parameter)
-{
-	struct walk_value name;
-
-	if (!request->parameters.at ||
-		!walk_member(&request->parameters, &name, &parameter->value)) {
-		return false;
-	}
-	parameter->name = walk_decode(&name);
-	parameter->number = 0;
-	if (parameter->value.type == WALK_STRING) {
-		walk_decode(&parameter->value);
-	} else if (parameter->value.type == WALK_NUMBER) {
-		parameter->number = strtod(parameter->value.text, NULL);
-	}
+	decode_parameters(request);
 	return true;
 }
 
@@ -230,7 +277,7 @@ struct payload *message_error(enum error_code code, const char *text, int64_t re
 	static const char retry_after_name[] = ",\"retryAfter\":";
 	size_t len = strlen(text);
 	struct payload *payload = payload_new(
-		sizeof(text_name) + JSON_QUOTED_MAX(len) + sizeof(code_name) +
+		sizeof(text_name) + ESCAPE_QUOTED_MAX(len) + sizeof(code_name) +
 		strlen(error_name(code)) + sizeof(retryable_name) + sizeof("false") +
 		sizeof(retry_after_name) + DECIMAL_MAX + 1 + sizeof(tail_end));
 	char *dst;
@@ -239,7 +286,7 @@ struct payload *message_error(enum error_code code, const char *text, int64_t re
 		return NULL;
 	}
 	dst = put_text(payload->bytes, text_name);
-	dst += json_quote(dst, text, len);
+	dst += escape_quote(dst, text, len);
 	dst = put_text(dst, code_name);
 	dst = put_text(dst, error_name(code));
 	dst = put_text(dst, retryable_name);

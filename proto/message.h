@@ -13,34 +13,33 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "escape.h"
 #include "json.h"
 #include "payload.h"
-#include "walk.h"
 
 enum {
 	MESSAGE_REFERENCE_MAX = 128,       /* bytes of a referenceId that is a string */
 	MESSAGE_REFERENCE_DIGITS_MAX = 15, /* digits of one that is a number */
 	/* `{"referenceId":`, the reference, `,` */
-	MESSAGE_HEAD_MAX = 16 + JSON_QUOTED_MAX(MESSAGE_REFERENCE_MAX) + 1,
+	MESSAGE_HEAD_MAX = 16 + ESCAPE_QUOTED_MAX(MESSAGE_REFERENCE_MAX) + 1,
 	MESSAGE_NAME_MAX = 128, /* bytes of the name of a request */
 	MESSAGE_WHY_MAX = 160,  /* bytes of the text that tells what is wrong with a request */
 	MESSAGE_TIME_SIZE = 25, /* 2026-11-21T18:00:00.000Z and a NUL */
 };
 
+/* A parameter; strings are decoded and NUL-terminated, other values stand as they came. */
+struct parameter {
+	struct json_value name, value;
+	double number; /* of a number */
+};
+
 /* Everything in it stands in the line that was parsed, and lives as long. */
 struct request {
 	const char *name; /* as it came, or "auth.getJwtToken" for its short form */
-	struct walk
-		parameters; /* what request_parameter() has not taken yet; at is NULL: nothing */
 	size_t head_len;
+	unsigned n_parameters;
 	char head[MESSAGE_HEAD_MAX]; /* how the reply begins, head_len bytes */
-};
-
-/* A parameter; a string's text is decoded and NUL-terminated, other values stand as they came. */
-struct parameter {
-	const char *name;
-	struct walk_value value;
-	double number; /* of a number */
+	struct parameter parameters[JSON_MEMBERS_MAX];
 };
 
 /*
@@ -51,9 +50,6 @@ struct parameter {
  */
 bool request_parse(struct request *request, char *line, size_t len, char why[MESSAGE_WHY_MAX],
 	bool *ret_fatal);
-
-/* Takes the next parameter; false when there is none left. */
-bool request_parameter(struct request *request, struct parameter *parameter);
 
 /* A head without a reference, for answers to no request in particular. */
 #define MESSAGE_HEAD_NONE "{"

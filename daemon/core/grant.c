@@ -34,21 +34,34 @@ const struct grant *grant_find(const char *name)
  * Genesys's own SDKs leave the first step out; for the letters, digits, - and _ of their
  * credentials the bytes are the same.
  */
-static struct secret *basic_authorization(const struct settings *settings)
+static struct secret *basic_credentials(const struct settings *settings)
 {
-	struct form pair = {0}, header = {0};
+	struct form pair = {0}, credentials = {0};
 
 	form_add_encoded(&pair, settings->client_id, strlen(settings->client_id));
 	form_add_raw(&pair, ":", 1);
 	form_add_encoded(
 		&pair, secret_reveal(settings->client_secret), secret_len(settings->client_secret));
-	form_add_raw(&header, "Basic ", strlen("Basic "));
 	if (pair.failed) {
-		header.failed = true;
+		credentials.failed = true;
 	} else {
-		form_add_base64(&header, pair.text, pair.len);
+		form_add_base64(&credentials, pair.text, pair.len);
 	}
 	form_done(&pair);
+	return form_take(&credentials);
+}
+
+static struct secret *basic_authorization(const struct settings *settings)
+{
+	struct secret *credentials = basic_credentials(settings);
+	struct form header = {0};
+
+	if (!credentials) {
+		return NULL;
+	}
+	form_add_raw(&header, "Basic ", strlen("Basic "));
+	form_add_raw(&header, secret_reveal(credentials), secret_len(credentials));
+	secret_free(credentials);
 	return form_take(&header);
 }
 
@@ -100,6 +113,36 @@ void grant_result_done(struct grant_result *result)
 	result->token = NULL;
 }
 
+/* The secret as a server may say it back: as it is, as in a form, as in the header. */
+struct echoes {
+	const struct secret *list[3];
+	struct secret *as_form, *as_basic;
+};
+
+enum { ECHOES = sizeof(((struct echoes *)NULL)->list) / sizeof(struct secret *) };
+
+static void echoes_init(struct echoes *echoes, const struct settings *settings)
+{
+	const struct secret *secret = settings->client_secret;
+	struct form encoded = {0};
+
+	*echoes = (struct echoes){0};
+	if (secret) {
+		form_add_encoded(&encoded, secret_reveal(secret), secret_len(secret));
+		echoes->as_form = form_take(&encoded);
+		echoes->as_basic = basic_credentials(settings);
+		echoes->list[0] = secret;
+		echoes->list[1] = echoes->as_form;
+		echoes->list[2] = echoes->as_basic;
+	}
+}
+
+static void echoes_done(struct echoes *echoes)
+{
+	secret_free(echoes->as_form);
+	secret_free(echoes->as_basic);
+}
+
 /* What a server says of its refusal, made fit to be shown. */
 struct complaint {
 	char error[TEXT_UPSTREAM_SIZE];
@@ -107,37 +150,28 @@ struct complaint {
 	bool is_rate_limit; /* Genesys's own: HTTP 400 invalid_request with a text */
 };
 
-static void complaint_read(struct complaint *complaint, const struct settings *settings,
-	const struct answer_http *answer)
+static void complaint_read(
+	struct complaint *complaint, const struct echoes *echoes, const struct answer_http *answer)
 {
 	static const char rate_limit[] = "rate limit exceeded";
-	struct form encoded = {0};
-	struct secret *as_form = NULL;
-	const struct secret *secrets[2] = {settings->client_secret};
 	cJSON *object = cJSON_ParseWithLength(answer->body, answer->body_len + 1);
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(object, "error");
 	const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, "error_description");
 
 	*complaint = (struct complaint){0};
-	if (settings->client_secret) {
-		form_add_encoded(&encoded, secret_reveal(settings->client_secret),
-			secret_len(settings->client_secret));
-		secrets[1] = as_form = form_take(&encoded);
-	}
 	if (!cJSON_IsString(text)) {
 		text = cJSON_GetObjectItemCaseSensitive(object, "description");
 	}
 	if (cJSON_IsString(error)) {
 		text_clean(complaint->error, error->valuestring, strlen(error->valuestring),
-			secrets, 2);
+			echoes->list, ECHOES);
 	}
 	if (cJSON_IsString(text)) {
 		text_clean(complaint->description, text->valuestring, strlen(text->valuestring),
-			secrets, 2);
+			echoes->list, ECHOES);
 		complaint->is_rate_limit = strncasecmp(text->valuestring, rate_limit,
 						   strlen(rate_limit)) == 0;
 	}
-	secret_free(as_form);
 	cJSON_Delete(object);
 }
 
@@ -197,13 +231,13 @@ static int64_t retry_after_ms(const struct answer_http *answer)
 }
 
 static void judge_refusal(const struct settings *settings, const struct answer_http *answer,
-	struct grant_result *result)
+	const struct echoes *echoes, struct grant_result *result)
 {
 	struct complaint complaint;
 	const char *gap, *colon;
 	enum grant_verdict verdict;
 
-	complaint_read(&complaint, settings, answer);
+	complaint_read(&complaint, echoes, answer);
 	verdict = verdict_on_status(settings, answer->status, &complaint);
 	gap = complaint.error[0] != '\0' ? " " : "";
 	colon = complaint.description[0] != '\0' ? ": " : "";
@@ -228,15 +262,14 @@ static void judge_refusal(const struct settings *settings, const struct answer_h
 	}
 }
 
-void grant_judge(const struct settings *settings, const struct answer_http *answer,
-	struct grant_result *result)
+static void judge_answer(const struct settings *settings, const struct answer_http *answer,
+	const struct echoes *echoes, struct grant_result *result)
 {
 	char why[ANSWER_WHY_SIZE];
 
-	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
 	if (answer->correlation_id) {
 		text_clean(result->correlation_id, answer->correlation_id,
-			strlen(answer->correlation_id), NULL, 0);
+			strlen(answer->correlation_id), echoes->list, ECHOES);
 	}
 	if (answer->error) {
 		grant_fail(result, GRANT_TEMPORARY, "The login server %s cannot be reached: %s",
@@ -244,7 +277,7 @@ void grant_judge(const struct settings *settings, const struct answer_http *answ
 		return;
 	}
 	if (answer->status < 200 || answer->status > 299) {
-		judge_refusal(settings, answer, result);
+		judge_refusal(settings, answer, echoes, result);
 		return;
 	}
 	result->token = answer_token(settings, answer, why);
@@ -256,4 +289,15 @@ void grant_judge(const struct settings *settings, const struct answer_http *answ
 	grant_fail(result, GRANT_TEMPORARY,
 		"The login server %s answered HTTP %d, but the answer cannot be used: %s",
 		settings->token_host, answer->status, why);
+}
+
+void grant_judge(const struct settings *settings, const struct answer_http *answer,
+	struct grant_result *result)
+{
+	struct echoes echoes;
+
+	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
+	echoes_init(&echoes, settings);
+	judge_answer(settings, answer, &echoes, result);
+	echoes_done(&echoes);
 }

@@ -15,7 +15,7 @@
 #include "config_sections.h"
 #include "core/access.h"
 #include "core/settings.h"
-#include "proto/json.h"
+#include "proto/escape.h"
 
 #define CONFIG_NAME "gctokend/gctokend.conf"
 
@@ -174,7 +174,7 @@ static bool check_text(const char *text, size_t len, struct config_problems *pro
 	const struct config_place place = {0};
 	size_t blank = strspn(text, " \t\r\n");
 
-	if (memchr(text, '\0', len) || !json_is_utf8(text, len)) {
+	if (memchr(text, '\0', len) || !escape_is_utf8(text, len)) {
 		config_error(problems, &place, "the file is not UTF-8 text");
 		return false;
 	}

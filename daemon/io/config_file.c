@@ -114,6 +114,10 @@ void config_file_read(
 	} else if (errno == ENOENT && may_be_missing) {
 		file->text = calloc(1, 1);
 		problems->no_memory |= !file->text;
+	} else if (errno == ENOENT) {
+		config_error(problems, &whole_file,
+			"there is no such file; write it (see gctokend.conf(5)), or name another "
+			"with --config");
 	} else {
 		config_error(problems, &whole_file, "the file cannot be read: %s", strerror(errno));
 	}

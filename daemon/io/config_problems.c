@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
+#include "proto/escape.h"
 
 struct config_problem {
 	unsigned line;
@@ -30,7 +30,7 @@ void config_problems_done(struct config_problems *problems)
 
 static void make_readable(char *text)
 {
-	bool utf8 = json_is_utf8(text, strlen(text));
+	bool utf8 = escape_is_utf8(text, strlen(text));
 
 	for (unsigned char *at = (unsigned char *)text; *at; at++) {
 		if (*at < ' ' || *at == 0x7f || (*at >= 0x80 && !utf8)) {

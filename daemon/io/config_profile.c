@@ -17,6 +17,7 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "credential.h"
+#include "tls.h"
 
 enum {
 	TIMEOUT_MAX_S = 300, /* connect_timeout and request_timeout */
@@ -146,6 +147,7 @@ static void read_ca_file(const struct config_values *values, struct settings *se
 {
 	struct config_place place = config_values_place(values, CONFIG_KEY_TLS_CA_FILE);
 	struct stat status;
+	const char *why;
 	int fd;
 
 	settings->ca_file = config_values_path(values, CONFIG_KEY_TLS_CA_FILE);
@@ -161,6 +163,8 @@ static void read_ca_file(const struct config_values *values, struct settings *se
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
 		config_error(
 			values->problems, &place, "%s is not a regular file", settings->ca_file);
+	} else if (values->tls && !tls_store(values->tls, settings->ca_file, &why)) {
+		config_error(values->problems, &place, "%s", why);
 	}
 	close(fd);
 }

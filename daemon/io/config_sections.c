@@ -5,6 +5,7 @@
 
 #include "config_entries.h"
 #include "core/settings.h"
+#include "tls.h"
 
 struct reader {
 	struct config_sections *sections;
@@ -314,7 +315,8 @@ void config_sections_read(struct config_sections *sections, const struct config_
 	struct reader reader = {sections, problems, read_by_others, false, false, false};
 	struct config_section *section = NULL;
 
-	*sections = (struct config_sections){.common = {.problems = problems}};
+	*sections = (struct config_sections){.common = {.problems = problems, .tls = tls_new()}};
+	problems->no_memory |= !sections->common.tls;
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct config_entry *entry = &entries->list[i];
 
@@ -334,12 +336,14 @@ void config_sections_read(struct config_sections *sections, const struct config_
 	for (size_t i = 0; i < sections->n; i++) {
 		if (sections->list[i].profile) {
 			inherit(&sections->list[i].values, &sections->common);
+			sections->list[i].values.tls = sections->common.tls;
 		}
 	}
 }
 
 void config_sections_done(struct config_sections *sections)
 {
+	tls_free(sections->common.tls);
 	free(sections->list);
 	*sections = (struct config_sections){0};
 }

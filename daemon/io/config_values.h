@@ -13,6 +13,7 @@
 
 struct access_rules;
 struct config_entry;
+struct tls;
 
 /* All borrowed. */
 struct config_values {
@@ -21,6 +22,7 @@ struct config_values {
 	const char *section; /* the profile's heading; NULL: not in a profile */
 	unsigned line;       /* of that heading */
 	bool insecure_http;
+	struct tls *tls; /* reads each file of authorities once, however many profiles name it */
 };
 
 /* Where the key stands, or would have to stand. */

@@ -1,6 +1,7 @@
 #include "harden.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/secret.h"
 #include "log.h"
@@ -19,6 +21,20 @@ enum {
 	STACK_WIPED = 32 * 1024,       /* bytes; three times what was seen to be reached */
 	DESCRIPTORS_MAX = 1024 * 1024, /* where the hard limit is none at all */
 };
+
+/* Where one of these is closed, the first socket would take its number, and get the log. One that
+ * is for reading alone keeps refusing what is written. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
 
 static void forbid_cores(void)
 {
@@ -82,6 +98,7 @@ static void lock_secrets(void)
 
 void harden_process(void)
 {
+	open_standard_descriptors();
 	forbid_cores();
 	umask(077);
 	unsetenv("SSLKEYLOGFILE");

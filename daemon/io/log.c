@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proto/json.h"
+#include "proto/escape.h"
 
 enum {
 	LINE_MAX_LEN = 4096, /* bytes with the newline: what a pipe takes whole (pipe(7)) */
@@ -106,7 +106,7 @@ static size_t character_len(const unsigned char *text, size_t len)
 {
 	size_t character = *text < 0x80 ? 1 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : 4;
 
-	return character <= len && json_is_utf8((const char *)text, character) ? character : 0;
+	return character <= len && escape_is_utf8((const char *)text, character) ? character : 0;
 }
 
 /* C0, DEL and C1, which terminals obey. */

@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -17,8 +15,6 @@
 #include "proto/payload.h"
 
 enum {
-	PEER_IOV_MAX = 128, /* pieces in one sendmsg() */
-
 	/* What a peer that is not read from waits for: that the other side goes away. What it sends
 	 * and half a close are told once, not again and again. (EV_CLOSED would miss those who
 	 * leave with answers unread, epoll's EPOLLERR.) */
@@ -183,28 +179,39 @@ static void answer_free(struct answer *answer)
 	free(answer);
 }
 
-static int gather(const struct peer *peer, struct iovec iov[PEER_IOV_MAX])
+/* Copies as much as there is room for. */
+static size_t copy_piece(char *dst, size_t size, const char *bytes, size_t len)
+{
+	size_t n = len < size ? len : size;
+
+	memcpy(dst, bytes, n);
+	return n;
+}
+
+/* Puts what is to be sent next in one place: one send() of many short answers costs the kernel far
+ * less than a piece of sendmsg() for each. */
+static size_t gather(const struct peer *peer, char *dst, size_t size)
 {
 	const struct answer *answer;
-	int n = 0;
+	size_t len = 0;
 
 	STAILQ_FOREACH (answer, &peer->output, link) {
 		size_t skip = answer->sent;
 
-		if (n + 2 > PEER_IOV_MAX) {
-			break;
-		}
 		if (skip < answer->head_len) {
-			iov[n].iov_base = (char *)answer->head + skip;
-			iov[n++].iov_len = answer->head_len - skip;
+			len += copy_piece(dst + len, size - len, answer->head + skip,
+				answer->head_len - skip);
 			skip = 0;
 		} else {
 			skip -= answer->head_len;
 		}
-		iov[n].iov_base = answer->payload->bytes + skip;
-		iov[n++].iov_len = answer->payload->len - skip;
+		len += copy_piece(dst + len, size - len, answer->payload->bytes + skip,
+			answer->payload->len - skip);
+		if (len == size) {
+			break;
+		}
 	}
-	return n;
+	return len;
 }
 
 static void output_sent(struct peer *peer, size_t n)
@@ -227,15 +234,18 @@ static void output_sent(struct peer *peer, size_t n)
 
 void peer_flush(struct peer *peer)
 {
-	while (!peer->dead && !STAILQ_EMPTY(&peer->output)) {
-		struct iovec iov[PEER_IOV_MAX];
-		struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)gather(peer, iov)};
-		ssize_t n = sendmsg(peer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	static char bytes[PEER_WRITE_SIZE]; /* one loop, one peer at a time */
 
-		if (n < 0 && errno == EINTR) {
+	while (!peer->dead && !STAILQ_EMPTY(&peer->output)) {
+		size_t len = gather(peer, bytes, sizeof(bytes));
+		ssize_t n = send(peer->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int error = errno;
+
+		explicit_bzero(bytes, len); /* tokens were in it */
+		if (n < 0 && error == EINTR) {
 			continue;
 		}
-		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
+		if (n < 0 && (error == EAGAIN || error == ENOBUFS || error == ENOMEM)) {
 			if (peer->stalled_ms == 0) {
 				peer->stalled_ms = clock_now();
 			}

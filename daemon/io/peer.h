@@ -19,6 +19,7 @@ struct peer;
 
 enum {
 	PEER_READ_SIZE = 16 * 1024,   /* bytes read in one turn of the loop */
+	PEER_WRITE_SIZE = 64 * 1024,  /* bytes written at once */
 	PEER_LINES_A_TURN = 64,       /* lines handled before others have their turn */
 	PEER_PENDING_MAX = 64,        /* requests not answered yet, above which nothing is read */
 	PEER_OUTPUT_MAX = 128 * 1024, /* bytes of answers not read yet, likewise */

@@ -88,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char flags = size > 0 ? (char)data[0] : 0;
 	struct settings settings = {
 		.name = (char *)"p",
+		.client_id = (char *)"id",
 		.grant = flags & SENDS_SESSION ? &with_session : grant_find("client_credentials"),
 		.client_secret = secret_new(client_secret, strlen(client_secret)),
 		.token_host = (char *)"login.example:443",

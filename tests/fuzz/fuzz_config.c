@@ -6,7 +6,7 @@
 #include "core/settings.h"
 #include "fuzz.h"
 #include "io/config.h"
-#include "proto/json.h"
+#include "proto/escape.h"
 
 /* Nothing is read at a path below this. */
 #define FILE_PATH "/nonexistent/gctokend.conf"
@@ -17,7 +17,7 @@ static void tell(void *context, enum log_level level, const char *text)
 	unsigned *errors = context;
 
 	assert(level == LOG_LEVEL_ERROR || level == LOG_LEVEL_WARNING);
-	assert(json_is_utf8(text, strlen(text)));
+	assert(escape_is_utf8(text, strlen(text)));
 	for (const char *at = text; *at; at++) {
 		assert((unsigned char)*at >= ' ' && *at != 0x7f);
 	}

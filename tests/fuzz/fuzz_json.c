@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "proto/escape.h"
 #include "proto/json.h"
 
 /* What was taken is taken again when it is printed, and says the same. */
@@ -23,7 +24,7 @@ static void check_parse(const char *text, size_t len)
 	cJSON *tree = NULL;
 	enum json_status status = json_parse(text, len, &tree);
 
-	assert(json_is_utf8(text, len) == (status != JSON_NOT_UTF8));
+	assert(escape_is_utf8(text, len) == (status != JSON_NOT_UTF8));
 	assert((tree != NULL) == (status == JSON_OK));
 	if (status == JSON_OK) {
 		assert(!memchr(text, '\0', len));
@@ -35,17 +36,18 @@ static void check_parse(const char *text, size_t len)
 /* Any bytes, quoted, are a JSON string, and the same text where they were UTF-8. */
 static void check_quote(const char *text, size_t len)
 {
-	char *quoted = malloc(JSON_QUOTED_MAX(len) + 1);
-	size_t quoted_len = json_quote(quoted, text, len);
+	char *quoted = malloc(ESCAPE_QUOTED_MAX(len) + 1);
+	size_t quoted_len = escape_quote(quoted, text, len);
 	cJSON *tree;
 
-	assert(quoted_len <= JSON_QUOTED_MAX(len));
+	assert(quoted_len <= ESCAPE_QUOTED_MAX(len));
 	quoted[quoted_len] = '\0';
 	if (memchr(text, '\0', len)) {
 		assert(json_parse(quoted, quoted_len, &tree) == JSON_HAS_NUL);
 	} else {
 		assert(json_parse(quoted, quoted_len, &tree) == JSON_OK);
-		assert((strcmp(cJSON_GetStringValue(tree), text) == 0) == json_is_utf8(text, len));
+		assert((strcmp(cJSON_GetStringValue(tree), text) == 0) ==
+			escape_is_utf8(text, len));
 		cJSON_Delete(tree);
 	}
 	free(quoted);

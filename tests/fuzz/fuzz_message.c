@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "proto/escape.h"
 #include "proto/message.h"
 
 /* The head of a request and a tail make one line of JSON that is a reply; it is the caller's. */
@@ -37,26 +38,27 @@ static void check_reference(
 }
 
 /* The parameters are those of the tree, in its order. */
-static void check_parameters(struct request *request, const cJSON *tree)
+static void check_parameters(const struct request *request, const cJSON *tree)
 {
 	const cJSON *shown = cJSON_GetObjectItemCaseSensitive(tree, "parameters");
 	const cJSON *item = cJSON_IsArray(shown) && shown->child ? shown->child->child
 			    : shown                              ? shown->child
 								 : NULL;
-	struct parameter parameter;
 
-	for (; request_parameter(request, &parameter); item = item->next) {
-		assert(item && strcmp(item->string, parameter.name) == 0);
-		if (parameter.value.type == WALK_STRING) {
-			assert(strcmp(item->valuestring, parameter.value.text) == 0);
-		} else if (parameter.value.type == WALK_NUMBER) {
-			assert(parameter.number == item->valuedouble);
+	for (unsigned i = 0; i < request->n_parameters; i++, item = item->next) {
+		const struct parameter *parameter = &request->parameters[i];
+
+		assert(item && strcmp(item->string, parameter->name.text) == 0);
+		if (parameter->value.type == JSON_STRING) {
+			assert(strcmp(item->valuestring, parameter->value.text) == 0);
+		} else if (parameter->value.type == JSON_NUMBER) {
+			assert(parameter->number == item->valuedouble);
 		}
 	}
 	assert(!item);
 }
 
-static void check_taken(struct request *request, const cJSON *tree)
+static void check_taken(const struct request *request, const cJSON *tree)
 {
 	struct reply reply;
 
@@ -97,7 +99,7 @@ static void check_request(const char *line, size_t len)
 		assert(!fatal && tree);
 		check_taken(&request, tree);
 	} else {
-		assert(fatal == !json_is_utf8(line, len));
+		assert(fatal == !escape_is_utf8(line, len));
 		check_refused(&request, tree, why);
 	}
 	cJSON_Delete(tree);

@@ -12,6 +12,9 @@ from daemon import SLOWNESS, Connection
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="callers of other uids need root")
 
+# Whether the daemon runs under valgrind or the like.
+WRAPPED = bool(os.environ.get("GCTOKEND_WRAPPER"))
+
 # Ids that nothing else on the machine has.
 ALICE, BOB, CAROL = 64001, 64002, 64003
 
@@ -89,7 +92,7 @@ def private_bytes(daemon):
 
 def _is_native():
     with open(os.environ["GCTOKEND"], "rb") as file:
-        return not os.environ.get("GCTOKEND_WRAPPER") and b"__asan_init" not in file.read()
+        return not WRAPPED and b"__asan_init" not in file.read()
 
 
 def check_growth(before, after, most):

@@ -95,6 +95,13 @@ TEMPORARY = name_cases("temporary", {
     "drip-slower-than-the-time-limit": Case({"drip": {"bytes": 20, "interval_ms": 200}}, {"request_timeout": 1},
                                             {"says": "no whole answer within 1 second"}),
     "hang": Case({"delay_ms": 60000}, {"request_timeout": 1}, {"says": "no answer within 1 second"}),
+    **{f"closes-{when}": passing({"close": when}, says="before its answer was whole")
+       for when in ("before_headers", "within_headers", "after_headers", "within_body")},
+    # What it began to say does not count.
+    "closes-within-the-headers-of-a-401": passing({"status": 401, "close": "within_headers"},
+                                                  says="before its answer was whole"),
+    "closes-within-the-body-of-a-400": passing({"error": "invalid_client", "close": "within_body"},
+                                               says="before its answer was whole"),
     # Where the answer does not even begin; {…} are places of the servers.
     "refused": Case(None, {"url": "{closed}"}, {"says": "Connection refused"}),
     # No name server is asked for a name with so long a part.

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callers import (ALICE, BOB, CAROL, NEEDS_ROOT, acting_as, check_growth, code, connect_as, cpu_seconds, private_bytes,
+from callers import (ALICE, BOB, CAROL, NEEDS_ROOT, WRAPPED, check_growth, code, connect_as, cpu_seconds, private_bytes,
                      status, wait_alone, wait_until)
 from daemon import SLOWNESS, Connection, Daemon, profile
 from sandbox import Sandbox
@@ -100,6 +100,16 @@ def told_and_closed(connection):
     return True
 
 
+def answers(daemon):
+    """Whether a new connection is served; else it was told."""
+    with daemon.connect() as connection:
+        with contextlib.suppress(BrokenPipeError):
+            connection.send("auth.getJwtToken")
+        reply = connection.reply()
+    assert "data" in reply or code(reply) == "rate_limited"
+    return "data" in reply
+
+
 # What takes long goes on beside the other tests, and is judged at the end of the file.
 
 
@@ -119,11 +129,11 @@ class Patience:
         return self.results[name].result(timeout=120 * SLOWNESS)
 
     @staticmethod
-    def seconds_until_closed(connection, at_most=UNREAD_TIMEOUT_S + 10, each_second=b""):
+    def seconds_until_closed(connection, each_second=b""):
         """None when it stays open; each_second is sent meanwhile."""
         begin = time.monotonic()
         sent = begin
-        while time.monotonic() - begin < at_most * SLOWNESS:
+        while time.monotonic() - begin < UNREAD_TIMEOUT_S + 10 * SLOWNESS:
             if is_closed(connection):
                 return time.monotonic() - begin
             if each_second and time.monotonic() - sent >= 1:
@@ -166,7 +176,8 @@ class Patience:
         return self.seconds_until_closed(connection, each_second=b" ")
 
     def idle(self, connection):
-        assert self.seconds_until_closed(connection, UNREAD_TIMEOUT_S + 5) is None
+        time.sleep(UNREAD_TIMEOUT_S + 3)
+        assert not is_closed(connection)
         return connection.get()
 
     def idle_after_a_request(self, connection):
@@ -203,7 +214,7 @@ class Patience:
     def others(self, connection):
         """The longest time that another had to wait for a valid token, all the time."""
         longest = 0
-        end = time.monotonic() + (UNREAD_TIMEOUT_S + 3) * SLOWNESS
+        end = time.monotonic() + UNREAD_TIMEOUT_S + 3
         while time.monotonic() < end:
             begin = time.monotonic()
             assert connection.get()["data"]["jwtToken"]
@@ -387,15 +398,11 @@ def test_connections_past_the_limit_are_told_and_closed():
         for connection in served:
             assert connection.get()["data"]
         served.pop().close()
-        def is_served():
-            with daemon.connect() as connection:
-                with contextlib.suppress(BrokenPipeError):
-                    connection.send("auth.getJwtToken")
-                return "data" in connection.reply()
-        wait_until(is_served)
-        for connection in served:
+        wait_until(lambda: answers(daemon))
+        for connection in served[1:]:
             connection.close()
-        wait_alone(daemon)
+        wait_until(lambda: first.ask("system.getStatus")["data"]["connections"] == 1)
+        first.close()
 
 
 @NEEDS_ROOT
@@ -453,32 +460,27 @@ def test_flood_of_connections_of_one_uid_does_not_delay_others(daemon):
 # Descriptors
 
 
-def answers(daemon):
-    """Whether a new connection is served; else it was told."""
-    with daemon.connect() as connection:
-        with contextlib.suppress(BrokenPipeError):
-            connection.send("auth.getJwtToken")
-        if "data" in json.loads(connection.line()):
-            return True
-        return False
-
-
 def test_connections_are_told_when_descriptors_have_run_out():
     with Sandbox() as server, Daemon(profile(server), command_prefix=["prlimit", "--nofile=64:64"]) as daemon:
         daemon.wait_state("fresh")
         held, refused = [], 0
         for _ in range(150):
             connection = daemon.connect()
-            with contextlib.suppress(BrokenPipeError):
-                connection.send("auth.getJwtToken")
-            reply = connection.reply()
-            if "data" in reply:
+            try:
+                with contextlib.suppress(BrokenPipeError):
+                    connection.send("auth.getJwtToken")
+                reply = connection.reply()
+            except ConnectionResetError:
+                reply = None
+            if not reply:
+                assert WRAPPED  # valgrind closes what is above the limit by itself
+            elif "data" in reply:
                 held.append(connection)
             else:
                 assert code(reply) == "rate_limited"
                 refused += 1
                 connection.close()
-        assert len(held) >= 20 and refused >= 86
+        assert len(held) >= 20 and (refused >= 86 or WRAPPED)
         before = cpu_seconds(daemon)
         time.sleep(0.3)
         assert cpu_seconds(daemon) - before < 0.1 * SLOWNESS
@@ -719,8 +721,8 @@ def test_incomplete_lines_are_given_back(daemon):
     held, after = hold()
     for _ in range(3):
         held_again, after_again = hold()
-    check_growth(held, held_again, 1024 * 1024)
-    check_growth(after, after_again, 1024 * 1024)
+    check_growth(held, held_again, 4 * 1024 * 1024)
+    check_growth(after, after_again, 4 * 1024 * 1024)
 
 
 # At the end, what has gone on meanwhile

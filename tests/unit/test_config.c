@@ -312,7 +312,8 @@ START_TEST(missing_file_is_refused)
 	ck_assert_int_eq(
 		config_fixture_load(config_fixture_path("missing"), NULL, &config), -EINVAL);
 	ck_assert_str_eq(config_fixture_told(),
-		"error FILE: the file cannot be read: No such file or directory\n");
+		"error FILE: there is no such file; write it (see gctokend.conf(5)), or name "
+		"another with --config\n");
 }
 END_TEST
 

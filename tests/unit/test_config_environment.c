@@ -167,8 +167,8 @@ START_TEST(mistakes_in_the_environment_are_told)
 		"server is named by token_url or [gateway] host\n");
 	/* A region alone is for gctoken's clients, and no credential. */
 	set_credentials(NULL, NULL, "eu-west-1");
-	check_environment_refused("error FILE: the file cannot be read: No such file or "
-				  "directory\n");
+	check_environment_refused("error FILE: there is no such file; write it (see "
+				  "gctokend.conf(5)), or name another with --config\n");
 }
 END_TEST
 

@@ -341,12 +341,25 @@ START_TEST(no_secret_is_told)
 }
 END_TEST
 
+/* Of an authority that signed nothing. */
+static const char certificate[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBcDCCARWgAwIBAgIUf/KDC7/P4bK3DBMkMhIiUwqkSKMwCgYIKoZIzj0EAwIw\n"
+	"DDEKMAgGA1UEAwwBYTAgFw0yNjExMjEyMTI2MDFaGA8yMTI2MTAyODIxMjYwMVow\n"
+	"DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIm1AyOhOe+8\n"
+	"5T00VMQOMXKq2Y+nBAmo+F7i1+tjFh5qgGCld5FbLMGUe/z2IkATpRTrb2/daKwY\n"
+	"Dlp1I8pxiP2jUzBRMB0GA1UdDgQWBBTzHtvwiBMfQHWWRthMLdQAhd5PGzAfBgNV\n"
+	"HSMEGDAWgBTzHtvwiBMfQHWWRthMLdQAhd5PGzAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+	"CCqGSM49BAMCA0kAMEYCIQCq6jnrkCFWrmHyUVj7Qd9ox7rZjLndLFhpx5I9Ae1d\n"
+	"3gIhAN8we9bu9fOgdfN/u7NhE91jCbW8/cv3qGvBeds9NC+E\n"
+	"-----END CERTIFICATE-----\n";
+
 START_TEST(certificates_are_found)
 {
 	char path[512], line[600];
 	struct settings *settings;
 
-	snprintf(path, sizeof(path), "%s", config_fixture_write("ca.pem", "PEM", 0644));
+	snprintf(path, sizeof(path), "%s", config_fixture_write("ca.pem", certificate, 0644));
 	settings = config_fixture_settings("", "[tls]\nca_file = ca.pem\n");
 	ck_assert_str_eq(settings->ca_file, path);
 	settings_free(settings);
@@ -360,6 +373,17 @@ START_TEST(certificates_are_found)
 }
 END_TEST
 
+START_TEST(certificates_are_looked_into_and_told_once)
+{
+	config_fixture_write("ca.pem", "no PEM\n", 0644);
+	config_fixture_refuse(CONFIG_FIXTURE_PROFILE
+		"[profile b]\nclient_id = id\nclient_secret = s3cret\n[tls]\nca_file = ca.pem\n");
+	ck_assert_int_eq(config_fixture_n_told(), 1);
+	ck_assert_ptr_nonnull(
+		strstr(config_fixture_told(), "error FILE:8: [tls] ca_file: cannot read"));
+}
+END_TEST
+
 CASES_MAIN("config_profile", config_fixture_set_up, config_fixture_tear_down,
 	{profile_has_its_defaults, 1}, {profile_has_what_is_written, 1},
 	{profile_goes_before_the_sections_for_all, 1}, {sections_for_all_may_stand_anywhere, 1},
@@ -369,4 +393,5 @@ CASES_MAIN("config_profile", config_fixture_set_up, config_fixture_tear_down,
 	{mistakes_in_allow_are_told, 1}, {client_is_needed, 1}, {one_secret_is_enough, 1},
 	{secret_is_read_from_a_file, 1}, {secret_file_that_cannot_be_read_is_a_warning, 1},
 	{secret_is_read_from_a_credential, 1}, {credential_that_is_not_there_is_a_warning, 1},
-	{no_secret_is_told, 1}, {certificates_are_found, 1})
+	{no_secret_is_told, 1}, {certificates_are_found, 1},
+	{certificates_are_looked_into_and_told_once, 1})

@@ -1,3 +1,4 @@
+#include "proto/escape.h"
 #include "proto/json.h"
 
 #include <stdint.h>
@@ -179,15 +180,15 @@ END_TEST
 
 START_TEST(utf8_is_told_from_other_bytes)
 {
-	ck_assert(json_is_utf8("", 0));
-	ck_assert(json_is_utf8("a\0b", 3));
+	ck_assert(escape_is_utf8("", 0));
+	ck_assert(escape_is_utf8("a\0b", 3));
 	for (size_t i = 0; i < sizeof(good_utf8) / sizeof(good_utf8[0]); i++) {
-		ck_assert(json_is_utf8(good_utf8[i], strlen(good_utf8[i])));
+		ck_assert(escape_is_utf8(good_utf8[i], strlen(good_utf8[i])));
 	}
 	for (size_t i = 0; i < sizeof(bad_utf8) / sizeof(bad_utf8[0]); i++) {
-		ck_assert(!json_is_utf8(bad_utf8[i], strlen(bad_utf8[i])));
+		ck_assert(!escape_is_utf8(bad_utf8[i], strlen(bad_utf8[i])));
 	}
-	ck_assert(!json_is_utf8("\xc3\xa9", 1));
+	ck_assert(!escape_is_utf8("\xc3\xa9", 1));
 }
 END_TEST
 
@@ -322,8 +323,8 @@ END_TEST
 
 static void expect_quoted(const char *text, size_t len, const char *quoted)
 {
-	char *dst = malloc(JSON_QUOTED_MAX(len));
-	size_t got = json_quote(dst, text, len);
+	char *dst = malloc(ESCAPE_QUOTED_MAX(len));
+	size_t got = escape_quote(dst, text, len);
 
 	ck_assert_uint_eq(got, strlen(quoted));
 	ck_assert_mem_eq(dst, quoted, got);
@@ -347,16 +348,16 @@ START_TEST(quoted_text_is_utf8_whatever_came)
 	expect_quoted("\xc3(\xe9t\xe9", 5, "\"\xef\xbf\xbd(\xef\xbf\xbdt\xef\xbf\xbd\"");
 	expect_quoted("\xf0\x9f\x98\x80\xf0", 5, "\"\xf0\x9f\x98\x80\xef\xbf\xbd\"");
 	for (size_t i = 0; i < sizeof(bad_utf8) / sizeof(bad_utf8[0]); i++) {
-		char dst[JSON_QUOTED_MAX(8)];
+		char dst[ESCAPE_QUOTED_MAX(8)];
 
-		ck_assert(json_is_utf8(dst, json_quote(dst, bad_utf8[i], strlen(bad_utf8[i]))));
+		ck_assert(escape_is_utf8(dst, escape_quote(dst, bad_utf8[i], strlen(bad_utf8[i]))));
 	}
 }
 END_TEST
 
 START_TEST(quoted_text_is_read_back)
 {
-	char text[256], dst[JSON_QUOTED_MAX(sizeof(text))];
+	char text[256], dst[ESCAPE_QUOTED_MAX(sizeof(text))];
 	size_t len = 0, quoted_len;
 	cJSON *tree;
 
@@ -366,10 +367,147 @@ START_TEST(quoted_text_is_read_back)
 	for (size_t i = 0; i < sizeof(good_utf8) / sizeof(good_utf8[0]); i++) {
 		len += (size_t)sprintf(text + len, "%s", good_utf8[i]);
 	}
-	quoted_len = json_quote(dst, text, len);
+	quoted_len = escape_quote(dst, text, len);
 	ck_assert_int_eq(parse_tree(dst, quoted_len, &tree), JSON_OK);
 	ck_assert_str_eq(cJSON_GetStringValue(tree), text);
 	cJSON_Delete(tree);
+}
+END_TEST
+
+static char text[512];
+static struct json_reader reader;
+
+static void begin(const char *json)
+{
+	ck_assert_uint_lt(strlen(json), sizeof(text));
+	strcpy(text, json);
+	json_begin(&reader, text, strlen(text));
+}
+
+static void expect_value(const struct json_value *value, enum json_type type, const char *shown)
+{
+	ck_assert_int_eq(value->type, type);
+	ck_assert_uint_eq(value->len, strlen(shown));
+	ck_assert_mem_eq(value->text, shown, value->len);
+}
+
+/* The next value of the reader. */
+static void expect_next(enum json_type type, const char *shown)
+{
+	struct json_value value;
+
+	ck_assert_int_eq(json_peek(&reader), type);
+	ck_assert(json_take(&reader, &value));
+	expect_value(&value, type, shown);
+}
+
+static void expect_name(struct json_object *object, const char *shown)
+{
+	struct json_value *name;
+
+	ck_assert(json_member(&reader, object, &name));
+	expect_value(name, JSON_STRING, shown);
+}
+
+static void expect_alone(const char *json, enum json_type type, const char *shown)
+{
+	begin(json);
+	expect_next(type, shown);
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+}
+
+START_TEST(a_value_is_taken_where_it_stands)
+{
+	expect_alone(" \t\"a\\\"b\" ", JSON_STRING, "a\\\"b");
+	expect_alone("\"\"", JSON_STRING, "");
+	expect_alone("\"\\\\\"", JSON_STRING, "\\\\");
+	expect_alone("-1.5e3 ", JSON_NUMBER, "-1.5e3");
+	expect_alone("0", JSON_NUMBER, "0");
+	expect_alone("true", JSON_WORD, "true");
+	expect_alone("null\r\n", JSON_WORD, "null");
+	expect_alone("{\"a\":\"}\"} ", JSON_OBJECT, "{\"a\":\"}\"}");
+	expect_alone("[[],[\"]\",\"\\\"]\"]] ", JSON_ARRAY, "[[],[\"]\",\"\\\"]\"]]");
+}
+END_TEST
+
+START_TEST(members_are_read_in_order_whatever_stands_between_them)
+{
+	struct json_object object = {.n = 0};
+	struct json_value *name;
+
+	begin(" { \"a\" : 1 ,\"b\":{\"c\":[1,2]}, \"d\":\"x,y\" } ");
+	expect_name(&object, "a");
+	expect_next(JSON_NUMBER, "1");
+	expect_name(&object, "b");
+	expect_next(JSON_OBJECT, "{\"c\":[1,2]}");
+	expect_name(&object, "d");
+	expect_next(JSON_STRING, "x,y");
+	ck_assert(!json_member(&reader, &object, &name));
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+}
+END_TEST
+
+START_TEST(elements_are_read_in_order)
+{
+	unsigned n = 0;
+
+	begin("[ {\"a\":1}, \"\" , null]");
+	ck_assert(json_element(&reader, &n));
+	expect_next(JSON_OBJECT, "{\"a\":1}");
+	ck_assert(json_element(&reader, &n));
+	expect_next(JSON_STRING, "");
+	ck_assert(json_element(&reader, &n));
+	expect_next(JSON_WORD, "null");
+	ck_assert(!json_element(&reader, &n));
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+}
+END_TEST
+
+START_TEST(empty_lists_have_nothing_in_them)
+{
+	struct json_object object = {.n = 0};
+	struct json_value *name;
+	unsigned n = 0;
+
+	begin("{ }");
+	ck_assert(!json_member(&reader, &object, &name));
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+	begin("[\n]");
+	ck_assert(!json_element(&reader, &n));
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+}
+END_TEST
+
+START_TEST(nothing_is_read_behind_an_error_and_the_end_tells_it)
+{
+	struct json_object object = {.n = 0};
+	struct json_value *name, value;
+
+	begin("{\"a\":01,\"b\":2}");
+	expect_name(&object, "a");
+	expect_next(JSON_NUMBER, "0");
+	ck_assert(!json_member(&reader, &object, &name));
+	ck_assert(!json_take(&reader, &value));
+	ck_assert_int_eq(json_end(&reader), JSON_BAD_SYNTAX);
+}
+END_TEST
+
+START_TEST(strings_are_decoded_where_they_stand_once_all_is_read)
+{
+	struct json_object object = {.n = 0};
+	struct json_value *name, value;
+
+	begin("{\"\\u0061\\n\":\"\\\\ \\/ \\\"\\b\\f\\r\\t\\u20AC\\ud83d\\uDE00\xc3\xbc\"}");
+	ck_assert(json_member(&reader, &object, &name));
+	ck_assert(json_is(name, "a\n"));
+	ck_assert(!json_is(name, "a"));
+	ck_assert(!json_is(name, "a\n "));
+	ck_assert(json_take(&reader, &value));
+	ck_assert(!json_member(&reader, &object, &name));
+	ck_assert_int_eq(json_end(&reader), JSON_OK);
+	ck_assert_str_eq(json_decode(&object.names[0]), "a\n");
+	ck_assert_uint_eq(object.names[0].len, 2);
+	ck_assert_str_eq(json_decode(&value), "\\ / \"\b\f\r\t€😀ü");
 }
 END_TEST
 
@@ -381,4 +519,8 @@ UNIT_MAIN("json", every_kind_of_value_is_taken, values_are_those_of_the_text,
 	object_has_at_most_64_members, duplicate_members_are_refused,
 	every_cut_of_a_text_is_refused, byte_in_a_string_counts_wherever_it_stands,
 	each_status_tells_people_something_else, quoted_text_escapes_what_json_wants,
-	quoted_text_is_utf8_whatever_came, quoted_text_is_read_back)
+	quoted_text_is_utf8_whatever_came, quoted_text_is_read_back,
+	a_value_is_taken_where_it_stands, members_are_read_in_order_whatever_stands_between_them,
+	elements_are_read_in_order, empty_lists_have_nothing_in_them,
+	nothing_is_read_behind_an_error_and_the_end_tells_it,
+	strings_are_decoded_where_they_stand_once_all_is_read)
