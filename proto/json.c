@@ -192,11 +192,11 @@ static bool same_string(const struct json_value *a, const struct json_value *b)
 	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-bool json_is(const struct json_value *string, const char *text)
+bool json_is_decoded(const struct json_value *string, const char *text)
 {
 	struct json_value other = {.text = (char *)text, .len = strlen(text)};
 
-	return same_string(string, &other);
+	return same_decoded(string, &other);
 }
 
 /* Sets the status of an error; false, so that callers can return it. */

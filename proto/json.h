@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
 	JSON_DEPTH_MAX = 16,   /* the outermost value is 1 */
@@ -89,8 +90,18 @@ bool json_element(struct json_reader *reader, unsigned *n);
 /* Ends the reading: nothing may follow. */
 enum json_status json_end(struct json_reader *reader);
 
-/* Whether a string, decoded, is that text. */
-bool json_is(const struct json_value *string, const char *text);
+/* The same for a string with escapes in it. */
+bool json_is_decoded(const struct json_value *string, const char *text);
+
+/* Whether a string, decoded, is that text; inline, since it is asked of each name of each request.
+ */
+static inline bool json_is(const struct json_value *string, const char *text)
+{
+	if (string->escaped) {
+		return json_is_decoded(string, text);
+	}
+	return string->len == strlen(text) && memcmp(string->text, text, string->len) == 0;
+}
 
 /*
  * Decodes a string where it stands and ends it with a NUL: len becomes shorter by what its escapes

@@ -15,7 +15,7 @@ import pytest
 
 from daemon import SLOWNESS, Daemon, profile
 from sandbox import Sandbox
-from traffic import seconds, timed
+from traffic import peak_kib, seconds, timed
 
 DAY_S = 86400
 LIFETIME_MAX_S = 31 * DAY_S
@@ -124,8 +124,9 @@ PERMANENT = name_cases("permanent", {
     # With client_credentials no session was sent that it could be about.
     "400-invalid-grant": passing({"error": "invalid_grant"}, status=400, error="invalid_grant"),
     "401-empty": passing({"status": 401}, status=401),
-    "401-invalid-client": passing({"status": 401, "body": '{"error":"invalid_client","error_description":"no \\u001b[1m"}'},
-                                  status=401, error="invalid_client"),
+    "401-invalid-client": passing(
+        {"status": 401, "body": '{"error":"invalid_client","error_description":"no \\u001b[1m"}'},
+        status=401, error="invalid_client"),
     "403-empty": passing({"status": 403}, status=403),
     "403-html": passing({"status": 403, "body": "<html>no</html>", "content_type": "text/html"}, status=403),
     "wrong-secret": Case({}, {"secret": "not-the-secret"}, {"status": 400, "error": "invalid_client"}),
@@ -377,13 +378,8 @@ def test_each_profile_trusts_its_own_authorities_alone_whoever_was_first(first):
             assert "not trusted" in wait_failure(daemon, "other")["lastError"]["message"]
 
 
-def peak_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
-
-
 def test_an_endless_body_is_cut_off_and_takes_no_memory(server, daemon):
-    before = peak_kib(daemon.pid)
+    before = peak_kib(daemon)
     server.rule({"times": 1, "huge_body": 64 << 20})
     time.sleep(1)  # between two attempts
     took, reply = timed(daemon.ask, "auth.refresh")
@@ -392,7 +388,7 @@ def test_an_endless_body_is_cut_off_and_takes_no_memory(server, daemon):
     assert took <= 2 + 1 * SLOWNESS
     assert server.stats()["token_requests"] == 3
     assert "the answer is too long" in daemon.log()
-    assert peak_kib(daemon.pid) - before < 16 * 1024
+    assert peak_kib(daemon) - before < 16 * 1024
 
 
 def test_an_answer_that_drips_beyond_the_time_limit_is_given_up_in_time(server):

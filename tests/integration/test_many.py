@@ -13,7 +13,7 @@ import pytest
 
 from daemon import SLOWNESS, Daemon, profile
 from sandbox import Sandbox
-from traffic import in_background, slowest, timed
+from traffic import in_background, peak_kib, slowest, timed
 
 CACHED_MAX_S = 0.020 * SLOWNESS
 HOST_ATTEMPTS_MAX = 8
@@ -89,14 +89,9 @@ def test_200_halves_of_a_request_disturb_nobody(daemon):
         assert all(connection.reply()["data"]["jwtToken"] == token for connection in connections)
 
 
-def peak_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
-
-
 def test_a_huge_line_costs_its_sender_the_connection_and_nobody_else_anything(daemon):
     megabyte = b'{"request":"' + b"x" * (1 << 20)
-    before = peak_kib(daemon.pid)
+    before = peak_kib(daemon)
 
     def send():
         with daemon.connect() as connection:
@@ -114,7 +109,7 @@ def test_a_huge_line_costs_its_sender_the_connection_and_nobody_else_anything(da
     replies = [reply for reply in sender.result() if reply]
     assert len(replies) >= 1
     assert {reply["error"]["code"] for reply in replies} == {"invalid_request"}
-    assert peak_kib(daemon.pid) - before < 16 * 1024
+    assert peak_kib(daemon) - before < 16 * 1024
 
 
 def test_callers_who_leave_take_neither_the_flight_nor_the_others_with_them(server):

@@ -1,4 +1,4 @@
-"""Callers that ask a daemon again and again, and what they saw.
+"""Callers that ask a daemon again and again, what they saw, and what it took of the machine.
 
     with Caller(daemon, "default", every=0.02) as caller:
         ...
@@ -101,3 +101,9 @@ def slowest(daemon, profile, until, pause=0.005):
             n += 1
             time.sleep(pause)
     return worst, n
+
+
+def peak_kib(daemon):
+    """The most memory that it ever had."""
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
