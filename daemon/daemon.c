@@ -241,13 +241,25 @@ static struct event_base *make_base(void)
 	return base;
 }
 
+static const int signal_numbers[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
+
+/* From now on none of them changes anything, not the exit status either. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int i = 0; i < SIGNALS; i++) {
+		sigaddset(&set, signal_numbers[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static bool add_signals(struct daemon *daemon)
 {
-	static const int numbers[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
-
 	for (int i = 0; i < SIGNALS; i++) {
-		daemon->signals[i] = evsignal_new(daemon->base, numbers[i],
-			numbers[i] == SIGHUP ? on_hangup : on_terminate, daemon);
+		daemon->signals[i] = evsignal_new(daemon->base, signal_numbers[i],
+			signal_numbers[i] == SIGHUP ? on_hangup : on_terminate, daemon);
 		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0) {
 			return false;
 		}
@@ -347,6 +359,7 @@ void daemon_run(struct daemon *daemon)
 		daemon->config->n_profiles, daemon->config->n_profiles == 1 ? "" : "s",
 		daemon->socket_path);
 	event_base_dispatch(daemon->base);
+	block_signals();
 }
 
 void daemon_free(struct daemon *daemon)
