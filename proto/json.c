@@ -301,6 +301,7 @@ static bool take_object(struct json_reader *reader)
 	return reader->status == JSON_OK;
 }
 
+/* json_decode() writes to it. NOLINTNEXTLINE(readability-non-const-parameter) */
 void json_begin(struct json_reader *reader, char *text, size_t len)
 {
 	const unsigned char *begin = (const unsigned char *)text;

@@ -85,7 +85,7 @@ static const char *take_line(char **text, const char *end)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *at = text;
-	char flags = size > 0 ? (char)data[0] : 0;
+	unsigned flags = size > 0 ? data[0] : 0;
 	struct settings settings = {
 		.name = (char *)"p",
 		.client_id = (char *)"id",

@@ -193,7 +193,7 @@ def test_check_config_refuses_authorities_that_are_none(tmp_path):
 KEEPING = {
     "secret": ({}, {"secret": "another-secret"}),
     "secret-in-a-file": ({}, {"secret": None, "client_secret_file": "FILE"}),
-    "wait": ({"refresh_token_wait_max": 60}, {"refresh_token_wait_max": 30}),
+    "wait": ({"refresh_token_wait_max": 60}, {"refresh_token_wait_max": 1}),
     "allow": ({}, {"allow": "user:root (auth.getJwtToken), user:0 (auth.getTokenInfo)"}),
     "refresh": ({}, {"refresh_access_token": "false"}),
     "auth": ({}, {"client_auth": "post"}),
@@ -218,8 +218,9 @@ def compose(server, changes, after, directory):
     def placed(value):
         return value.replace("URL", server.http).replace("FILE", file.name) if isinstance(value, str) else value
 
-    return "".join(account(server, name, **{"refresh_token_wait_max": 60,
-                                            **{key: placed(value) for key, value in keys[after].items()}})
+    # A flight that is not dropped outlives those who wait for it.
+    common = {"refresh_token_wait_max": 20, "request_timeout": 300}
+    return "".join(account(server, name, **common | {key: placed(value) for key, value in keys[after].items()})
                    for name, keys in changes.items())
 
 

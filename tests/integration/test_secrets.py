@@ -346,6 +346,27 @@ def test_secret_stands_once_in_memory_while_it_is_configured_and_nowhere_after_i
             assert Memory(daemon).count(kept) == 2
 
 
+@NEEDS_ROOT
+@pytestmark_memory
+def test_nothing_is_left_on_the_stack_while_the_first_requests_are_in_flight(place):
+    """Whoever parses, encodes or sends leaves pieces behind that no later call may come to overwrite."""
+    secrets = {name: secret_of(name) for name in KEPT}
+    with Sandbox(tls=True, clients=[{"id": name, "secret": secret} for name, secret in secrets.items()]) as server:
+        server.rule({"delay_ms": FOR_EVER_MS})
+        config = "".join(kept_profile(server, name, kept, place) for name, kept in KEPT.items())
+        with Daemon(config) as daemon:
+            daemon.secrets.update(secrets.values())
+            server.wait(lambda stats: stats["in_flight"] == len(KEPT))
+            for again in (False, True):
+                if again:
+                    assert "data" in daemon.ask("system.reload")
+                memory = Memory(daemon)
+                left = {what: place for name, secret in secrets.items() for what, text in forms_of(name, secret).items()
+                        for piece in pieces(text) for place in memory.places(piece) if place[0] == "[stack]"}
+                assert not left, left
+                assert all(memory.count(secret) == 1 for secret in secrets.values())
+
+
 # What a profile is in when it is removed: the rules of its server.
 MOMENTS = {
     "in-flight": [{"delay_ms": FOR_EVER_MS}],
