@@ -17,7 +17,7 @@ import pytest
 
 from callers import (ALICE, BOB, CAROL, NEEDS_ROOT, WRAPPED, check_growth, code, connect_as, cpu_seconds, private_bytes,
                      status, wait_alone, wait_until)
-from daemon import SLOWNESS, Connection, Daemon, profile
+from daemon import SLOWNESS, Daemon, profile
 from sandbox import Sandbox
 
 PENDING_MAX = 64
@@ -446,7 +446,7 @@ def test_limit_of_connections_of_a_uid_is_a_quarter_by_default_and_not_for_the_d
 
 
 @NEEDS_ROOT
-def test_flood_of_connections_of_one_uid_does_not_delay_others(daemon):
+def test_flood_of_connections_of_one_uid_does_not_delay_others():
     """Nearly all of them are refused."""
     config = limits(max_connections_per_uid=1)
     with Sandbox() as server, Daemon(config + profile(server)) as daemon:

@@ -96,6 +96,8 @@ static void on_step(void *context, int64_t step_ms)
 
 static void set_up(void)
 {
+	due_calls = step_calls = 0;
+	due_at_ms = last_step_ms = wall_shift_ms = 0;
 	base = event_base_new();
 	ck_assert_int_eq(clock_new(base, on_due, on_step, &due_calls, &clock_under_test), 0);
 	settime_calls = 0;
