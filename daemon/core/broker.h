@@ -49,8 +49,6 @@ struct broker_want {
 	int64_t min_validity_ms;
 	const char *rejected; /* a token that an API refused, NULL: none */
 	size_t rejected_len;
-	bool may_wait; /* false: at its limit of waiting requests, so OUTCOME_RATE_LIMITED instead
-			  of waiting */
 };
 
 struct broker_counters {

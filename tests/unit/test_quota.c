@@ -74,6 +74,19 @@ START_TEST(one_uid_may_have_a_quarter_of_those_who_wait)
 }
 END_TEST
 
+START_TEST(a_quarter_is_never_nobody)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 1, 0);
+	alice = quota_connect(quota, ALICE, 0);
+	ck_assert(quota_may_wait(quota, alice));
+	quota_wait(quota, alice);
+	ck_assert(!quota_may_wait(quota, alice));
+	quota_free(quota);
+}
+END_TEST
+
 START_TEST(who_is_over_the_rate_is_refused_until_the_quarantine_has_passed)
 {
 	struct quota_user *alice, *bob;
@@ -137,7 +150,7 @@ END_TEST
 
 UNIT_MAIN("quota", one_uid_at_its_connections_does_not_keep_others_out,
 	root_and_the_daemons_uid_have_only_the_limit_of_all,
-	one_uid_may_have_a_quarter_of_those_who_wait,
+	one_uid_may_have_a_quarter_of_those_who_wait, a_quarter_is_never_nobody,
 	who_is_over_the_rate_is_refused_until_the_quarantine_has_passed,
 	a_quarantine_outlives_the_connection, the_count_starts_anew_each_minute,
 	without_a_rate_nobody_is_counted)
