@@ -534,7 +534,7 @@ def test_limits_of_the_daemon_follow_the_reload(server):
 
 def test_storm_of_reloads_disturbs_nobody(server):
     server.rule({"times": 1, "delay_ms": int(1000 * SLOWNESS)})
-    with Daemon(profile(server)) as daemon, daemon.connect() as waiter, daemon.connect() as other:
+    with Daemon(profile(server, refresh_token_wait_max=300)) as daemon, daemon.connect() as waiter, daemon.connect() as other:
         waiter.send(TOKEN)
         wait_until(lambda: daemon.info()["waiters"] == 1)
         for i in range(60):

@@ -26,10 +26,18 @@ SECURE_HEAP_KIB = 256
 PIECE = 12
 
 
-def is_native():
-    """Valgrind and the sanitizers bring an allocator of their own, which wipes nothing and keeps what was freed."""
+def is_sanitized():
     with open(os.environ["GCTOKEND"], "rb") as file:
-        return not os.environ.get("GCTOKEND_WRAPPER") and b"__asan_init" not in file.read()
+        return b"__asan_init" in file.read()
+
+
+OWN_ALLOCATOR = pytest.mark.skipif(is_sanitized(), reason="the sanitizers' allocator keeps what was freed, and locks nothing")
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Without a wrapper: valgrind has an allocator of its own too, and keeps the environment that it was given."""
+    monkeypatch.delenv("GCTOKEND_WRAPPER", raising=False)
 
 
 # ---- from outside
@@ -54,13 +62,13 @@ def test_nobody_of_the_same_user_can_look_in_and_no_core_is_written(server):
 
 
 @NEEDS_ROOT
-@pytest.mark.skipif(not is_native(), reason="the sanitizers lock no memory")
-def test_credentials_are_kept_out_of_swap(server, daemon):
+@OWN_ALLOCATOR
+def test_credentials_are_kept_out_of_swap(bare, daemon):
     locked = int(re.search(rb"^VmLck:\s+(\d+) kB", proc(daemon, "status"), re.MULTILINE)[1])
     assert locked >= SECURE_HEAP_KIB
 
 
-def test_no_argument_variable_or_child_has_a_secret(server):
+def test_no_argument_variable_or_child_has_a_secret(bare, server):
     secret = "environment-secret"
     server.client("env", secret)
     config = (f"[gateway]\nhost = 127.0.0.1\nprotocol = http\nport = {server.http.rsplit(':', 1)[1]}\n")
@@ -306,12 +314,9 @@ def kept_profile(server, name, kept, place):
     return profile(server, name, name, secret if kept.source == "inline" else None, client_auth=kept.auth, **keys)
 
 
-pytestmark_memory = pytest.mark.skipif(not is_native(), reason="another allocator keeps what was freed")
-
-
 @NEEDS_ROOT
-@pytestmark_memory
-def test_secret_stands_once_in_memory_while_it_is_configured_and_nowhere_after_its_profile_is_removed(place):
+@OWN_ALLOCATOR
+def test_secret_stands_once_in_memory_while_it_is_configured_and_nowhere_after_its_profile_is_removed(bare, place):
     secrets = {name: secret_of(name) for name in KEPT}
     clients = [{"id": name, "secret": secret, "expires_in": 3600} for name, secret in secrets.items()]
     with Sandbox(tls=True, clients=clients) as server:
@@ -347,8 +352,8 @@ def test_secret_stands_once_in_memory_while_it_is_configured_and_nowhere_after_i
 
 
 @NEEDS_ROOT
-@pytestmark_memory
-def test_nothing_is_left_on_the_stack_while_the_first_requests_are_in_flight(place):
+@OWN_ALLOCATOR
+def test_nothing_is_left_on_the_stack_while_the_first_requests_are_in_flight(bare, place):
     """Whoever parses, encodes or sends leaves pieces behind that no later call may come to overwrite."""
     secrets = {name: secret_of(name) for name in KEPT}
     with Sandbox(tls=True, clients=[{"id": name, "secret": secret} for name, secret in secrets.items()]) as server:
@@ -391,9 +396,9 @@ def filled(value, name, secret):
 
 
 @NEEDS_ROOT
-@pytestmark_memory
+@OWN_ALLOCATOR
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_nothing_is_left_of_a_profile_whatever_it_was_doing_when_it_was_removed(tls):
+def test_nothing_is_left_of_a_profile_whatever_it_was_doing_when_it_was_removed(bare, tls):
     secrets = {name: secret_of(name) for name in MOMENTS}
     with Sandbox(tls=tls, clients=[{"id": name, "secret": secret} for name, secret in secrets.items()]) as server:
         server.rules([{"match": {"client_id": name}, **filled(rule, name, secrets[name])}
@@ -431,8 +436,8 @@ def test_nothing_is_left_of_a_profile_whatever_it_was_doing_when_it_was_removed(
 
 
 @NEEDS_ROOT
-@pytestmark_memory
-def test_secret_that_is_replaced_is_gone_and_so_is_the_token_of_an_identity_that_is(place):
+@OWN_ALLOCATOR
+def test_secret_that_is_replaced_is_gone_and_so_is_the_token_of_an_identity_that_is(bare, place):
     with Sandbox(clients=[{"id": "a", "secret": secret_of("a")}]) as server:
         old, new = secret_of("a"), secret_of("b")
         with Daemon(profile(server, "a", "a", old)) as daemon:
@@ -452,8 +457,8 @@ def test_secret_that_is_replaced_is_gone_and_so_is_the_token_of_an_identity_that
 
 
 @NEEDS_ROOT
-@pytestmark_memory
-def test_token_that_has_passed_is_gone():
+@OWN_ALLOCATOR
+def test_token_that_has_passed_is_gone(bare):
     with Sandbox(clients=[{"id": "a", "secret": "a-secret", "expires_in": 2}]) as server:
         with Daemon(profile(server, "a", "a", "a-secret", refresh_access_token="false")) as daemon:
             token = daemon.get("a")
@@ -464,8 +469,8 @@ def test_token_that_has_passed_is_gone():
 
 
 @NEEDS_ROOT
-@pytestmark_memory
-def test_bad_configuration_leaves_none_of_its_secrets_behind(server, daemon):
+@OWN_ALLOCATOR
+def test_bad_configuration_leaves_none_of_its_secrets_behind(bare, server, daemon):
     secret = secret_of("bad")
     daemon.secrets.add(secret)
     for text in (f"[profile bad]\nclient_id = bad\nclient_secret = {secret}\ntoken_url = nonsense\n",
@@ -477,8 +482,8 @@ def test_bad_configuration_leaves_none_of_its_secrets_behind(server, daemon):
 
 
 @NEEDS_ROOT
-@pytestmark_memory
-def test_secret_of_the_environment_stands_in_the_locked_memory_alone(server):
+@OWN_ALLOCATOR
+def test_secret_of_the_environment_stands_in_the_locked_memory_alone(bare, server):
     secret = secret_of("environment")
     server.client("env", secret)
     config = f"[gateway]\nhost = 127.0.0.1\nprotocol = http\nport = {server.http.rsplit(':', 1)[1]}\n"
