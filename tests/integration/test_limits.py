@@ -27,7 +27,6 @@ REQUEST_TIMEOUT_S = 10
 UNREAD_TIMEOUT_S = 30
 # What the kernel takes for a peer that does not read: SO_SNDBUF by default, and more.
 SOCKET_BUFFER = 512 * 1024
-HERE = os.path.dirname(os.path.abspath(__file__))
 GET = b'{"request":"auth.getJwtToken"}\n'
 GET_SLOW = b'{"request":"auth.getJwtToken","parameters":{"profile":"slow"}}\n'
 INFO = b'{"request":"auth.getTokenInfo"}\n'
@@ -349,7 +348,7 @@ def test_each_connection_has_64_lines_in_a_turn(daemon):
 
 @contextlib.contextmanager
 def flood(daemon, kind, connections=1, **options):
-    with subprocess.Popen([sys.executable, os.path.join(HERE, "flood.py"), daemon.socket, kind, str(connections)],
+    with subprocess.Popen([sys.executable, os.environ["GCTOKEND_FLOOD"], daemon.socket, kind, str(connections)],
                           **options) as process:
         try:
             wait_until(lambda: status(daemon)["connections"] > 1 or kind == "churn")

@@ -1,4 +1,6 @@
-"""Reloads of the real daemon, by request and by SIGHUP: whole or not at all, and what becomes of tokens, flights and waiters."""
+"""Reloads of the real daemon, by request and by SIGHUP: whole or not at all, and what becomes of tokens, flights and
+waiters.
+"""
 
 import os
 import signal
@@ -66,7 +68,8 @@ def test_bad_file_leaves_what_was_there_in_force_and_all_mistakes_are_told(serve
     reply = way(daemon)
     first = good.count("\n") + 1
     told = [f"{daemon.config_path}:{first + 1}: [reauthentication] refresh_token_wait_max: ",
-            f"{daemon.config_path}:{first + 4}: [profile new] client_secert: there is no such key; did you mean client_secret?",
+            f"{daemon.config_path}:{first + 4}: [profile new] client_secert: there is no such key; did you mean "
+            "client_secret?",
             f"{daemon.config_path}:{first + 5}: [profile new] token_url: "]
     for text in told:
         assert text in daemon.log()
@@ -219,7 +222,7 @@ def compose(server, changes, after, directory):
         return value.replace("URL", server.http).replace("FILE", file.name) if isinstance(value, str) else value
 
     # A flight that is not dropped outlives those who wait for it.
-    common = {"refresh_token_wait_max": 20, "request_timeout": 300}
+    common = {"refresh_token_wait_max": 60, "request_timeout": 300}
     return "".join(account(server, name, **common | {key: placed(value) for key, value in keys[after].items()})
                    for name, keys in changes.items())
 
@@ -534,7 +537,8 @@ def test_limits_of_the_daemon_follow_the_reload(server):
 
 def test_storm_of_reloads_disturbs_nobody(server):
     server.rule({"times": 1, "delay_ms": int(1000 * SLOWNESS)})
-    with Daemon(profile(server, refresh_token_wait_max=300)) as daemon, daemon.connect() as waiter, daemon.connect() as other:
+    with Daemon(profile(server, refresh_token_wait_max=300)) as daemon, \
+            daemon.connect() as waiter, daemon.connect() as other:
         waiter.send(TOKEN)
         wait_until(lambda: daemon.info()["waiters"] == 1)
         for i in range(60):

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import tempfile
 import urllib.parse
@@ -31,7 +30,7 @@ def is_sanitized():
         return b"__asan_init" in file.read()
 
 
-OWN_ALLOCATOR = pytest.mark.skipif(is_sanitized(), reason="the sanitizers' allocator keeps what was freed, and locks nothing")
+OWN_ALLOCATOR = pytest.mark.skipif(is_sanitized(), reason="the sanitizers' allocator keeps what was freed")
 
 
 @pytest.fixture
@@ -119,13 +118,19 @@ SAYING = {
     "twice": lambda name: ECHOED + ECHOED,
     "cut": lambda name: "x" * 190 + ECHOED,
 }
+
+
+def answer(status, **members):
+    return {"status": status, "body": json.dumps(members)}
+
+
 PLACES = {
-    "description-400": lambda text: {"status": 400, "body": json.dumps({"error": "invalid_client", "error_description": text})},
-    "description-503": lambda text: {"status": 503, "body": json.dumps({"error": "busy", "error_description": text})},
-    "genesys": lambda text: {"status": 401, "body": json.dumps({"error": "invalid_client", "description": text})},
-    "error": lambda text: {"status": 400, "body": json.dumps({"error": text})},
+    "description-400": lambda text: answer(400, error="invalid_client", error_description=text),
+    "description-503": lambda text: answer(503, error="busy", error_description=text),
+    "genesys": lambda text: answer(401, error="invalid_client", description=text),
+    "error": lambda text: answer(400, error=text),
     "text": lambda text: {"status": 400, "body": text, "content_type": "text/plain; charset=utf-8"},
-    "unusable": lambda text: {"status": 200, "body": json.dumps({"token_type": text, "access_token": "x", "expires_in": text})},
+    "unusable": lambda text: answer(200, access_token="x", token_type=text, expires_in=text),
     "no-json": lambda text: {"status": 200, "body": text},
     "other-member": lambda text: {"members": {"note": text}},
 }
@@ -147,8 +152,8 @@ def header_rules():
                                "basic": basic("id.basic", HEADER_ECHOED)}.items()}
 
 
-TOKENS = {"quotes": "a\"b\\c%s%n'</script>", "unicode": "t\u00f6ken-\u4e2d\u6587-\U0001f511", "blanks": "to ken\twith blanks",
-          "long": "L" * 60000, "flat": "abcdefgh" * 8}
+TOKENS = {"quotes": "a\"b\\c%s%n'</script>", "unicode": "t\u00f6ken-\u4e2d\u6587-\U0001f511",
+          "blanks": "to ken\twith blanks", "long": "L" * 60000, "flat": "abcdefgh" * 8}
 
 
 def everything_said(daemon, names):
@@ -218,13 +223,15 @@ def test_secret_in_a_wrong_place_of_the_configuration_is_not_told():
     with Daemon("[general]\n", log_level="trace") as daemon:
         secret = "hush-hush-hush"
         daemon.secrets.add(secret)
-        for text in (f"client_secret: {secret}", f"client_secret {secret}", f"secret = {secret}", f"[profile x]\nclient_secret\n {secret}",
+        for text in (f"client_secret: {secret}", f"client_secret {secret}", f"secret = {secret}",
+                     f"[profile x]\nclient_secret\n {secret}",
                      f"[profile x]\nclient_id = x\nclient_secret = {secret}\nclient_secret = {secret}2",
                      f"[profile x]\nclient_secret_file = x\nclient_secret = {secret}",
                      f"[profile x]\nclient_id = x\nclient_secret = {secret * 2000}",
                      f"[profile x]\ntoken_url = http://user:{secret}@127.0.0.1/",
                      f"[profile x]\nclient_secret = \"{secret}\"\ntoken_url = https://example.com/oauth/token",
-                     f"[proxy]\npassword = {secret}", f"[gateway]\nhost = x.example.com\npassword = {secret}\nusername = x\nport = x",
+                     f"[proxy]\npassword = {secret}",
+                     f"[gateway]\nhost = x.example.com\npassword = {secret}\nusername = x\nport = x",
                      f"[tls]\nclient_key = {secret}\nclient_key_passphrase = {secret}",
                      f"\x00{secret}", f"{{\"profile\": {{\"default\": {{\"client_secret\": \"{secret}\"}}}}}}"):
             daemon.write_config(text + "\n")
@@ -376,8 +383,8 @@ def test_nothing_is_left_on_the_stack_while_the_first_requests_are_in_flight(bar
 MOMENTS = {
     "in-flight": [{"delay_ms": FOR_EVER_MS}],
     "half-answered": [{"drip": {"bytes": 100, "interval_ms": 60000}, "token": secret_of("half of a token")}],
-    "rejected": [{"status": 400, "body": json.dumps({"error": "invalid_client", "error_description": "{SECRET} {FORM} {BASIC}"})}],
-    "failing": [{"status": 503, "body": json.dumps({"error": "x", "error_description": "{SECRET}"})}],
+    "rejected": [answer(400, error="invalid_client", error_description="{SECRET} {FORM} {BASIC}")],
+    "failing": [answer(503, error="x", error_description="{SECRET}")],
     "unusable": [{"expires_in": -1}],
     "refused": [{"close": "within_body"}],
     "odd-token": [{"token": "\"odd\\token\u00e9" * 4}],
@@ -391,7 +398,8 @@ def filled(value, name, secret):
     if isinstance(value, dict):
         return {key: filled(item, name, secret) for key, item in value.items()}
     if isinstance(value, str):
-        return value.replace("{SECRET}", secret).replace("{FORM}", form_encoded(secret)).replace("{BASIC}", basic(name, secret))
+        value = value.replace("{SECRET}", secret).replace("{FORM}", form_encoded(secret))
+        return value.replace("{BASIC}", basic(name, secret))
     return value
 
 

@@ -37,6 +37,11 @@ def command(*arguments):
     return shlex.split(os.environ.get("GCTOKEND_WRAPPER", "")) + [os.environ["GCTOKEND"], *map(str, arguments)]
 
 
+def own_words(text):
+    """Without what valgrind says of system calls that it does not know."""
+    return re.sub(r"^--\d+-- .*\n", "", text, flags=re.MULTILINE)
+
+
 def run(*arguments, environment=None, **options):
     """Runs gctokend to its end, without a variable of its own in the environment."""
     plain = {name: value for name, value in os.environ.items()
@@ -44,8 +49,7 @@ def run(*arguments, environment=None, **options):
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     done = subprocess.run(command(*arguments), text=True, timeout=TIMEOUT_S, check=False,
                           env={**plain, **(environment or {})}, **options)
-    # What valgrind says of system calls that it does not know.
-    done.stderr = re.sub(r"^--\d+-- .*\n", "", done.stderr or "", flags=re.MULTILINE)
+    done.stderr = own_words(done.stderr or "")
     return done
 
 
@@ -476,7 +480,8 @@ def test_signal_answers_those_who_wait_and_ends_within_a_second(number, tls):
     with Sandbox(tls=tls) as server:
         server.rule({"delay_ms": FOR_EVER_MS})
         keys = {"url": server.https, "tls_ca_file": server.ca} if tls else {}
-        with Daemon("".join(profile(server, name, refresh_token_wait_max=300, **keys) for name in ("default", "two"))) as daemon:
+        config = "".join(profile(server, name, refresh_token_wait_max=300, **keys) for name in ("default", "two"))
+        with Daemon(config) as daemon:
             server.wait(lambda stats: stats["in_flight"] == 2)
             connections = [daemon.connect() for _ in range(20)]
             for connection in connections:
@@ -600,7 +605,7 @@ def run_through_levels(server, level, form):
         daemon.write_config(config)
         assert "data" in daemon.ask("system.reload")
         assert daemon.end() == DONE
-        return daemon.log().splitlines()
+        return own_words(daemon.log()).splitlines()
 
 
 @pytest.mark.parametrize("level", LEVELS)
