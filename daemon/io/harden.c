@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ enum {
 	SECURE_HEAP_BLOCK_MIN = 32,    /* bytes, likewise */
 	SECURE_HEAP_UNLOCKED = 2,      /* CRYPTO_secure_malloc_init(3): works, but not locked */
 	STACK_WIPED = 32 * 1024,       /* bytes; three times what was seen to be reached */
+	LARGE_BLOCK = 32 * 1024, /* bytes from which a block of memory is given back when freed */
+	TOP_KEPT = 128 * 1024,   /* bytes that the heap keeps at its end */
 	DESCRIPTORS_MAX = 1024 * 1024, /* where the hard limit is none at all */
 };
 
@@ -67,6 +70,13 @@ static void raise_descriptor_limit(void)
 	log_warning("cannot raise the limit of open files (RLIMIT_NOFILE): %s", strerror(errno));
 }
 
+/* Left to itself, glibc raises both limits as it goes, and keeps what a burst has taken. */
+static void give_memory_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, TOP_KEPT);
+}
+
 /* A full heap is no reason to have no secret: it is wiped all the same. */
 static void *take_locked(size_t size)
 {
@@ -104,6 +114,7 @@ void harden_process(void)
 	unsetenv("SSLKEYLOGFILE");
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
+	give_memory_back();
 	lock_secrets();
 }
 
