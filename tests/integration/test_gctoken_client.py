@@ -459,7 +459,7 @@ def test_room_in_a_full_backlog_is_taken_at_once(place):
     threading.Thread(target=serve, daemon=True).start()
     done, took = timed("get", at=place + "/full.sock")
     assert succeeded(done) == TOKEN + "\n"
-    assert 0.3 <= took < 2
+    assert 0.2 <= took < 2  # it sleeps from a little before the clock starts
     listener.close()
 
 
