@@ -379,13 +379,14 @@ void broker_finish(
 	} else {
 		waiters_take(&profile->waiters, &failed);
 	}
+	profile->wanted = !TAILQ_EMPTY(&profile->waiters);
 	waiters_answer(&done, &answer);
 	waiters_answer(&failed, &error);
 }
 
 static bool may_start(const struct profile *profile, int64_t now_ms)
 {
-	return !profile->attempt && profile->due_ms <= now_ms &&
+	return !profile->attempt && profile_will_start(profile) && profile->due_ms <= now_ms &&
 	       profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX;
 }
 
@@ -449,7 +450,8 @@ static int64_t profile_next(const struct profile *profile)
 		next_ms = earlier(next_ms, token_usable_until(profile->token) + 1);
 	}
 	/* With no place at the host, the attempt that ends there wakes us. */
-	if (!profile->attempt && profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX) {
+	if (!profile->attempt && profile_will_start(profile) &&
+		profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX) {
 		next_ms = earlier(next_ms, profile->due_ms);
 	}
 	return next_ms;

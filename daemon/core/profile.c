@@ -89,6 +89,11 @@ bool profile_may_fetch(const struct profile *profile)
 	return profile->settings->refresh_access_token || profile->generation == 0;
 }
 
+bool profile_will_start(const struct profile *profile)
+{
+	return profile->wanted || profile_may_fetch(profile);
+}
+
 bool profile_backs_off(const struct profile *profile, int64_t now_ms)
 {
 	if (profile->attempt) {
@@ -123,13 +128,15 @@ static int64_t not_before(const struct profile *profile, int64_t due_ms)
 
 bool profile_flies(const struct profile *profile, int64_t now_ms)
 {
-	return profile->attempt || profile->due_ms <= not_before(profile, now_ms);
+	return profile->attempt ||
+	       (profile_will_start(profile) && profile->due_ms <= not_before(profile, now_ms));
 }
 
 void profile_want(struct profile *profile, int64_t now_ms)
 {
 	int64_t due_ms = not_before(profile, now_ms);
 
+	profile->wanted = true;
 	if (due_ms < profile->due_ms) {
 		profile->due_ms = due_ms;
 	}
@@ -187,6 +194,7 @@ void profile_settle(struct profile *profile, struct grant_result *result, int64_
 					     schedule_refresh(profile->token->lifetime_ms,
 						     profile->token->refresh_in_ms, random);
 		profile->generation++;
+		profile->wanted = false;
 		profile->failures = 0;
 		error_clear(&profile->last_error);
 		renew_at_refresh_point(profile);

@@ -56,6 +56,7 @@ struct profile {
 	struct attempt *attempt;    /* in flight; NULL: none */
 	struct waiter_list waiters; /* the earliest deadline first */
 	uint64_t generation;        /* tokens so far */
+	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
 	unsigned failures;          /* in a row */
 	int64_t due_ms;     /* when the next attempt wants to start, PROFILE_NEVER: not by itself */
@@ -79,6 +80,9 @@ const char *profile_state_name(enum profile_state state);
 /* Whether an attempt may start by itself or for a caller (refresh_access_token; the first token is
  * always fetched). */
 bool profile_may_fetch(const struct profile *profile);
+
+/* Whether the next attempt starts when it is due: always by itself, or because it is wanted. */
+bool profile_will_start(const struct profile *profile);
 
 /* Whether callers get the last error instead of a flight. */
 bool profile_backs_off(const struct profile *profile, int64_t now_ms);

@@ -736,6 +736,41 @@ START_TEST(without_refresh_the_first_token_is_fetched_and_then_only_on_demand)
 }
 END_TEST
 
+START_TEST(without_refresh_a_failed_demand_is_not_tried_again_by_itself)
+{
+	begin_with_token();
+	reconfigure(stop_refreshing);
+	world_run_until(1000000 + 2 * HOUR_MS);
+	caller_refresh(&callers[0], profile);
+	world_fail(world_attempt(), GRANT_TEMPORARY, 60000);
+	ck_assert_int_eq(callers[0].outcome, OUTCOME_UNAVAILABLE);
+	world_run_until(world.now_ms + HOUR_MS);
+	ck_assert_uint_eq(world.started, 2);
+	caller_get(&callers[1], profile, 0, NULL);
+	ck_assert_int_eq(callers[1].outcome, OUTCOME_LOGIN_REQUIRED);
+	ck_assert_int_eq(broker_next(world.broker), INT64_MAX);
+	caller_refresh(&callers[2], profile);
+	ck_assert_uint_eq(world.started, 3);
+	world_fail(world_attempt(), GRANT_TEMPORARY, 0); /* it can still be had in its time */
+	world_run_until(world.now_ms + 2000);
+	world_grant(world_attempt(), "two", HOUR_MS);
+	ck_assert_str_eq(callers[2].token, "two");
+	world_end();
+}
+END_TEST
+
+START_TEST(switching_refresh_off_ends_the_backoff)
+{
+	begin_with_token();
+	world_run_until(1000000 + HOUR_MS * 3 / 4);
+	world_fail(world_attempt(), GRANT_TEMPORARY, 0);
+	reconfigure(stop_refreshing);
+	world_run_until(world.now_ms + 2 * HOUR_MS);
+	ck_assert_uint_eq(world.started, 2);
+	world_end();
+}
+END_TEST
+
 START_TEST(switching_refresh_on_and_off_at_a_reload_holds_at_once)
 {
 	begin_with_token();
@@ -840,6 +875,8 @@ UNIT_MAIN("broker", a_profile_is_fetched_when_it_appears,
 	at_a_reload_those_who_may_no_longer_wait_are_told,
 	a_profile_that_is_removed_takes_its_flight_along_and_tells_its_waiters,
 	without_refresh_the_first_token_is_fetched_and_then_only_on_demand,
+	without_refresh_a_failed_demand_is_not_tried_again_by_itself,
+	switching_refresh_off_ends_the_backoff,
 	switching_refresh_on_and_off_at_a_reload_holds_at_once,
 	a_forward_step_of_the_wall_clock_renews_what_has_expired_by_it,
 	shutdown_answers_all_cancels_flights_and_starts_nothing_new, who_has_gone_is_forgotten,
