@@ -61,6 +61,7 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 	const struct settings *settings = attempt->profile->settings;
 	struct answer_http answer = {
 		.error = http_answer->error,
+		.begun = http_answer->begun,
 		.status = http_answer->status,
 		.body = http_answer->body,
 		.body_len = http_answer->body_len,
@@ -69,39 +70,50 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 		.correlation_id = http_answer->correlation_id,
 		.sent_ms = attempt->sent_ms,
 	};
+	struct grant_input input = {0};
 	struct grant_result result;
 
 	log_message(LOG_LEVEL_DEBUG, settings->name, "POST %s: %d in %" PRId64 " ms%s%s",
 		settings->token_url, http_answer->status, http_answer->duration_ms,
 		http_answer->error ? ": " : "", http_answer->error ? http_answer->error : "");
-	grant_judge(settings, &answer, &result);
+	grant_judge(settings, &input, &answer, &result);
 	finish(attempt, &result);
 }
 
 /* A secret file is read anew for each attempt, so that one that was mended needs no reload. */
-static bool read_secret(struct settings *settings, char why[CREDENTIAL_WHY_MAX])
+static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_MAX])
 {
-	struct secret *secret;
+	struct secret *value;
 
-	if (!settings->client_secret_file) {
-		snprintf(why, CREDENTIAL_WHY_MAX, "%s",
-			settings->client_secret_problem ? settings->client_secret_problem : "");
-		return settings->client_secret != NULL;
+	if (!secret->file) {
+		snprintf(why, CREDENTIAL_WHY_MAX, "%s", secret->problem ? secret->problem : "");
+		return !secret->problem;
 	}
-	if (credential_read(settings->client_secret_file, &secret, why) < 0) {
+	if (credential_read(secret->file, &value, why) < 0) {
 		return false;
 	}
-	secret_free(settings->client_secret);
-	settings->client_secret = secret;
+	secret_free(secret->value);
+	secret->value = value;
+	return true;
+}
+
+static bool read_secrets(struct settings *settings, char why[CREDENTIAL_WHY_MAX])
+{
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		if (!read_secret(&settings->secrets[i], why)) {
+			return false;
+		}
+	}
 	return true;
 }
 
 static int post(struct upstream *upstream, struct attempt *attempt)
 {
 	const struct settings *settings = attempt->profile->settings;
+	struct grant_input input = {0};
 	struct grant_request request;
 	struct http_transfer *transfer;
-	int r = grant_request_init(&request, settings);
+	int r = grant_request_init(&request, settings, &input);
 
 	if (r < 0) {
 		return r;
@@ -130,7 +142,7 @@ static void start_attempt(void *context, struct attempt *attempt)
 	char why[CREDENTIAL_WHY_MAX];
 	struct grant_result result = {0};
 
-	if (!read_secret(attempt->profile->settings, why)) {
+	if (!read_secrets(attempt->profile->settings, why)) {
 		grant_fail(&result, GRANT_PERMANENT, "%s", why);
 		finish(attempt, &result);
 	} else if (post(upstream, attempt) < 0) {

@@ -197,8 +197,21 @@ static void cJSON_Deletep(cJSON **object)
 	cJSON_Delete(*object);
 }
 
+/* RFC 6749 section 5.1; anything but a non-empty text is none. */
+static bool read_refresh_token(const cJSON *object, struct secret **ret_refresh_token)
+{
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, "refresh_token");
+
+	if (!cJSON_IsString(text) || text->valuestring[0] == '\0' ||
+		strlen(text->valuestring) > ANSWER_TOKEN_MAX) {
+		return true;
+	}
+	*ret_refresh_token = secret_new(text->valuestring, strlen(text->valuestring));
+	return *ret_refresh_token;
+}
+
 struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
-	char why[ANSWER_WHY_SIZE])
+	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE])
 {
 	__attribute__((cleanup(cJSON_Deletep)))
 	cJSON *object = cJSON_ParseWithLengthOpts(answer->body, answer->body_len + 1, NULL, true);
@@ -208,8 +221,13 @@ struct token *answer_token(const struct settings *settings, const struct answer_
 	int64_t lifetime_ms = 0;
 	double refresh_in = 0;
 
+	*ret_refresh_token = NULL;
 	if (!object) {
 		refuse(why, "it is not JSON");
+		return NULL;
+	}
+	if (!read_refresh_token(object, ret_refresh_token)) {
+		refuse(why, "there is no memory to keep it");
 		return NULL;
 	}
 	if (!check_token(object, answer, why)) {

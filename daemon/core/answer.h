@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct secret;
 struct settings;
 struct token;
 
@@ -19,6 +21,7 @@ enum {
 /* What came back, as the HTTP client tells it; borrowed. */
 struct answer_http {
 	const char *error; /* why no whole HTTP answer came, NULL: it did */
+	bool begun;        /* the request, or a part of it, may have reached the server */
 	int status;
 	const char *body; /* NUL-terminated at body_len */
 	size_t body_len;
@@ -26,9 +29,11 @@ struct answer_http {
 	int64_t sent_ms;                                 /* when the request was sent */
 };
 
-/* The token, the caller's; or NULL with a clause that tells why the answer is unusable. */
+/* The token, the caller's, and the refresh token that came with it (NULL: none did); or NULL with a
+ * clause that tells why the answer is unusable. An unusable answer may have brought a refresh token
+ * too. */
 struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
-	char why[ANSWER_WHY_SIZE]);
+	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE]);
 
 /* A date of HTTP (RFC 9110 section 5.6.7, IMF-fixdate) as seconds since 1970, or -1. */
 int64_t answer_date(const char *text);

@@ -177,7 +177,7 @@ static void succeed(
 		return;
 	}
 	attempt_cancel(broker, old);
-	settings_free(old->settings);
+	settings_unref(old->settings);
 	old->settings = settings;
 	profile_reset(old, now_ms);
 }

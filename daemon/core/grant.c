@@ -16,17 +16,38 @@
 #include "token.h"
 
 static const struct grant *const grants[] = {
+	&grant_authorization_code,
 	&grant_client_credentials,
+	&grant_pkce,
+	&grant_refresh_token,
+	&grant_saml2_bearer,
+	&grant_static,
 };
+
+enum { GRANTS = sizeof(grants) / sizeof(*grants) };
 
 const struct grant *grant_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(grants) / sizeof(*grants); i++) {
+	for (size_t i = 0; i < GRANTS; i++) {
 		if (strcmp(grants[i]->name, name) == 0) {
 			return grants[i];
 		}
 	}
 	return NULL;
+}
+
+const char *grant_name(size_t n)
+{
+	return n < GRANTS ? grants[n]->name : NULL;
+}
+
+void grant_fill_refresh(
+	const struct settings *settings, const struct grant_input *input, struct form *form)
+{
+	form_add(form, "grant_type", "refresh_token");
+	form_add(form, "refresh_token", secret_reveal(input->refresh_token));
+	form_add(form, "audience", settings->audience);
+	form_add(form, "resource", settings->resource);
 }
 
 /*
@@ -40,8 +61,8 @@ static struct secret *basic_credentials(const struct settings *settings)
 
 	form_add_encoded(&pair, settings->client_id, strlen(settings->client_id));
 	form_add_raw(&pair, ":", 1);
-	form_add_encoded(
-		&pair, secret_reveal(settings->client_secret), secret_len(settings->client_secret));
+	form_add_encoded(&pair, secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value),
+		secret_len(settings->secrets[SETTINGS_CLIENT_SECRET].value));
 	if (pair.failed) {
 		credentials.failed = true;
 	} else {
@@ -65,13 +86,21 @@ static struct secret *basic_authorization(const struct settings *settings)
 	return form_take(&header);
 }
 
-int grant_request_init(struct grant_request *request, const struct settings *settings)
+static void add_client_assertion(struct form *form, const struct grant_input *input)
+{
+	form_add(form, "client_assertion_type",
+		"urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+	form_add(form, "client_assertion", secret_reveal(input->client_assertion));
+}
+
+int grant_request_init(struct grant_request *request, const struct settings *settings,
+	const struct grant_input *input)
 {
 	struct form form = {0};
 	bool header = false;
 
 	*request = (struct grant_request){0};
-	settings->grant->fill(settings, &form);
+	settings->grant->fill(settings, input, &form);
 	switch (settings->client_auth) {
 	case CLIENT_AUTH_BASIC:
 		request->authorization = basic_authorization(settings);
@@ -79,7 +108,15 @@ int grant_request_init(struct grant_request *request, const struct settings *set
 		break;
 	case CLIENT_AUTH_POST:
 		form_add(&form, "client_id", settings->client_id);
-		form_add(&form, "client_secret", secret_reveal(settings->client_secret));
+		form_add(&form, "client_secret",
+			secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value));
+		break;
+	case CLIENT_AUTH_PRIVATE_KEY_JWT:
+		add_client_assertion(&form, input);
+		break;
+	case CLIENT_AUTH_TLS:
+	case CLIENT_AUTH_NONE:
+		form_add(&form, "client_id", settings->client_id);
 		break;
 	}
 	request->form = form_take(&form);
@@ -110,37 +147,62 @@ void grant_fail(struct grant_result *result, enum grant_verdict verdict, const c
 void grant_result_done(struct grant_result *result)
 {
 	token_free(result->token);
+	secret_free(result->refresh_token);
 	result->token = NULL;
+	result->refresh_token = NULL;
 }
 
-/* The secret as a server may say it back: as it is, as in a form, as in the header. */
+/* What a server may say back of the secrets that were sent: as they are, as in a form, as in the
+ * header. */
+enum { ECHOES_MAX = 2 * (SETTINGS_SECRETS + 4) + 1 };
+
 struct echoes {
-	const struct secret *list[3];
-	struct secret *as_form, *as_basic;
+	const struct secret *list[ECHOES_MAX];
+	size_t n;
+	struct secret *made[ECHOES_MAX];
+	size_t n_made;
 };
 
-enum { ECHOES = sizeof(((struct echoes *)NULL)->list) / sizeof(struct secret *) };
-
-static void echoes_init(struct echoes *echoes, const struct settings *settings)
+static void echoes_make(struct echoes *echoes, struct secret *secret)
 {
-	const struct secret *secret = settings->client_secret;
+	if (secret) {
+		echoes->made[echoes->n_made++] = secret;
+		echoes->list[echoes->n++] = secret;
+	}
+}
+
+static void echoes_add(struct echoes *echoes, const struct secret *secret)
+{
 	struct form encoded = {0};
 
-	*echoes = (struct echoes){0};
 	if (secret) {
+		echoes->list[echoes->n++] = secret;
 		form_add_encoded(&encoded, secret_reveal(secret), secret_len(secret));
-		echoes->as_form = form_take(&encoded);
-		echoes->as_basic = basic_credentials(settings);
-		echoes->list[0] = secret;
-		echoes->list[1] = echoes->as_form;
-		echoes->list[2] = echoes->as_basic;
+		echoes_make(echoes, form_take(&encoded));
+	}
+}
+
+static void echoes_init(
+	struct echoes *echoes, const struct settings *settings, const struct grant_input *input)
+{
+	*echoes = (struct echoes){0};
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		echoes_add(echoes, settings->secrets[i].value);
+	}
+	echoes_add(echoes, input->refresh_token);
+	echoes_add(echoes, input->code);
+	echoes_add(echoes, input->code_verifier);
+	echoes_add(echoes, input->client_assertion);
+	if (settings->secrets[SETTINGS_CLIENT_SECRET].value) {
+		echoes_make(echoes, basic_credentials(settings));
 	}
 }
 
 static void echoes_done(struct echoes *echoes)
 {
-	secret_free(echoes->as_form);
-	secret_free(echoes->as_basic);
+	for (size_t i = 0; i < echoes->n_made; i++) {
+		secret_free(echoes->made[i]);
+	}
 }
 
 /* What a server says of its refusal, made fit to be shown. */
@@ -164,11 +226,11 @@ static void complaint_read(
 	}
 	if (cJSON_IsString(error)) {
 		text_clean(complaint->error, error->valuestring, strlen(error->valuestring),
-			echoes->list, ECHOES);
+			echoes->list, echoes->n);
 	}
 	if (cJSON_IsString(text)) {
 		text_clean(complaint->description, text->valuestring, strlen(text->valuestring),
-			echoes->list, ECHOES);
+			echoes->list, echoes->n);
 		complaint->is_rate_limit = strncasecmp(text->valuestring, rate_limit,
 						   strlen(rate_limit)) == 0;
 	}
@@ -185,9 +247,16 @@ static bool is_one_of(const char *text, const char *const *list)
 	return false;
 }
 
+/* Whether what is sent is a refresh token, code or assertion, so that invalid_grant means: a person
+ * or plugin has to act. */
+static bool sends_session(const struct settings *settings, const struct grant_input *input)
+{
+	return input->refresh_token || input->code || (settings->grant->parts & GRANT_ASSERTION);
+}
+
 /* The verdict on an answer that is not 2xx. */
 static enum grant_verdict verdict_on_status(
-	const struct settings *settings, int status, const struct complaint *complaint)
+	bool session, int status, const struct complaint *complaint)
 {
 	static const char *const passing[] = {
 		"temporarily_unavailable", "server_error", "slow_down", NULL};
@@ -199,7 +268,7 @@ static enum grant_verdict verdict_on_status(
 	if (is_one_of(complaint->error, passing) || (status == 400 && complaint->is_rate_limit)) {
 		return GRANT_TEMPORARY;
 	}
-	if (settings->grant->sends_session && strcmp(complaint->error, "invalid_grant") == 0) {
+	if (session && strcmp(complaint->error, "invalid_grant") == 0) {
 		return GRANT_LOGIN_REQUIRED;
 	}
 	return GRANT_PERMANENT;
@@ -230,15 +299,15 @@ static int64_t retry_after_ms(const struct answer_http *answer)
 							       : SCHEDULE_RETRY_AFTER_MAX_MS;
 }
 
-static void judge_refusal(const struct settings *settings, const struct answer_http *answer,
-	const struct echoes *echoes, struct grant_result *result)
+static void judge_refusal(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
 {
 	struct complaint complaint;
 	const char *gap, *colon;
 	enum grant_verdict verdict;
 
 	complaint_read(&complaint, echoes, answer);
-	verdict = verdict_on_status(settings, answer->status, &complaint);
+	verdict = verdict_on_status(sends_session(settings, input), answer->status, &complaint);
 	gap = complaint.error[0] != '\0' ? " " : "";
 	colon = complaint.description[0] != '\0' ? ": " : "";
 	memcpy(result->upstream_error, complaint.error, sizeof(complaint.error));
@@ -262,25 +331,26 @@ static void judge_refusal(const struct settings *settings, const struct answer_h
 	}
 }
 
-static void judge_answer(const struct settings *settings, const struct answer_http *answer,
-	const struct echoes *echoes, struct grant_result *result)
+static void judge_answer(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
 {
 	char why[ANSWER_WHY_SIZE];
 
 	if (answer->correlation_id) {
 		text_clean(result->correlation_id, answer->correlation_id,
-			strlen(answer->correlation_id), echoes->list, ECHOES);
+			strlen(answer->correlation_id), echoes->list, echoes->n);
 	}
 	if (answer->error) {
+		result->lost = answer->begun;
 		grant_fail(result, GRANT_TEMPORARY, "The login server %s cannot be reached: %s",
 			settings->token_host, answer->error);
 		return;
 	}
 	if (answer->status < 200 || answer->status > 299) {
-		judge_refusal(settings, answer, echoes, result);
+		judge_refusal(settings, input, answer, echoes, result);
 		return;
 	}
-	result->token = answer_token(settings, answer, why);
+	result->token = answer_token(settings, answer, &result->refresh_token, why);
 	if (result->token) {
 		result->verdict = GRANT_GRANTED;
 		return;
@@ -291,13 +361,13 @@ static void judge_answer(const struct settings *settings, const struct answer_ht
 		settings->token_host, answer->status, why);
 }
 
-void grant_judge(const struct settings *settings, const struct answer_http *answer,
-	struct grant_result *result)
+void grant_judge(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result)
 {
 	struct echoes echoes;
 
 	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
-	echoes_init(&echoes, settings);
-	judge_answer(settings, answer, &echoes, result);
+	echoes_init(&echoes, settings, input);
+	judge_answer(settings, input, answer, &echoes, result);
 	echoes_done(&echoes);
 }

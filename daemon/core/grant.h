@@ -9,39 +9,61 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "settings.h"
 #include "text.h"
 
 struct answer_http;
 struct form;
 struct secret;
-struct settings;
 struct token;
 
 enum {
 	GRANT_MESSAGE_SIZE = 1024, /* of a sentence for people */
 };
 
+/* What a grant is made of: the keys that it takes, and how it begins and goes on. */
+enum grant_part {
+	GRANT_ASSERTION = 1 << 0, /* org_name and an assertion, which is sent each time */
+	GRANT_CODE = 1 << 1,      /* begins with a code from the authorization endpoint */
+	GRANT_SEED = 1 << 2,      /* begins with a refresh token of the configuration */
+	GRANT_SESSION = 1 << 3,   /* goes on with the refresh token of the last answer */
+	GRANT_PLANTED = 1 << 4,   /* asks for nothing: its token is given by auth.setAccessToken */
+};
+
+/* What an attempt sends beside the settings; borrowed, NULL where there is none. A refresh token
+ * goes before a code. */
+struct grant_input {
+	const struct secret *refresh_token;
+	const struct secret *code, *code_verifier;
+	const char *redirect_uri;
+	const struct secret *client_assertion; /* for private_key_jwt */
+};
+
 struct grant {
 	const char *name;
+	unsigned parts;
+	enum client_auth client_auth; /* the default */
 	/* Adds grant_type and what belongs to it; the client's authentication is added for all
-	 * grants alike. */
-	void (*fill)(const struct settings *settings, struct form *form);
-	/* A refresh token, code or assertion is sent, so that invalid_grant means: a person or
-	 * plugin has to act. */
-	bool sends_session;
+	 * grants alike. NULL with GRANT_PLANTED. */
+	void (*fill)(const struct settings *settings, const struct grant_input *input,
+		struct form *form);
 };
 
 /* The grant of that name, or NULL. */
 const struct grant *grant_find(const char *name);
+
+/* Their names, for messages: the n-th one, NULL behind the last. */
+const char *grant_name(size_t n);
 
 struct grant_request {
 	struct secret *form;          /* owned; application/x-www-form-urlencoded */
 	struct secret *authorization; /* owned; the header's value, or NULL */
 };
 
-/* Builds a token request (RFC 6749 sections 2.3.1 and 4). settings must hold its secret. Returns 0,
- * or -ENOMEM. */
-int grant_request_init(struct grant_request *request, const struct settings *settings);
+/* Builds a token request (RFC 6749 sections 2.3.1, 4.1.3, 4.4.2 and 6, RFC 7522, RFC 7523, RFC
+ * 7636). settings must hold the secrets that its client_auth sends. Returns 0, or -ENOMEM. */
+int grant_request_init(struct grant_request *request, const struct settings *settings,
+	const struct grant_input *input);
 void grant_request_done(struct grant_request *request);
 
 enum grant_verdict {
@@ -54,7 +76,9 @@ enum grant_verdict {
 
 struct grant_result {
 	enum grant_verdict verdict;
-	struct token *token;    /* owned; with GRANT_GRANTED */
+	struct token *token;          /* owned; with GRANT_GRANTED */
+	struct secret *refresh_token; /* owned; the one that came with it, NULL: none did */
+	bool lost;              /* the request may have been acted upon, and its answer is lost */
 	int64_t retry_after_ms; /* 0: none given */
 	int status;             /* of HTTP; 0: no answer came */
 	char message[GRANT_MESSAGE_SIZE];
@@ -63,8 +87,8 @@ struct grant_result {
 };
 
 /* Judges an answer (RFC 6749 sections 5.1 and 5.2, and how servers really are). */
-void grant_judge(const struct settings *settings, const struct answer_http *answer,
-	struct grant_result *result);
+void grant_judge(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result);
 
 /* A result that did not come from a server: a secret that cannot be read, no memory. */
 void grant_fail(struct grant_result *result, enum grant_verdict verdict, const char *format, ...)
@@ -73,5 +97,14 @@ void grant_fail(struct grant_result *result, enum grant_verdict verdict, const c
 /* Frees what was not taken out. */
 void grant_result_done(struct grant_result *result);
 
+/* What the grants with GRANT_SESSION send to go on (RFC 6749 section 6). */
+void grant_fill_refresh(
+	const struct settings *settings, const struct grant_input *input, struct form *form);
+
 /* The rows of the table, a file each. */
+extern const struct grant grant_authorization_code;
 extern const struct grant grant_client_credentials;
+extern const struct grant grant_pkce;
+extern const struct grant grant_refresh_token;
+extern const struct grant grant_saml2_bearer;
+extern const struct grant grant_static;

@@ -3,7 +3,8 @@
 #include "settings.h"
 
 /* RFC 6749 section 4.4.2. */
-static void fill(const struct settings *settings, struct form *form)
+static void fill(
+	const struct settings *settings, const struct grant_input *input, struct form *form)
 {
 	form_add(form, "grant_type", "client_credentials");
 	form_add(form, "scope", settings->scope);

@@ -12,7 +12,7 @@ struct profile *profile_new(struct settings *settings)
 	struct profile *profile = calloc(1, sizeof(*profile));
 
 	if (!profile) {
-		settings_free(settings);
+		settings_unref(settings);
 		return NULL;
 	}
 	profile->settings = settings;
@@ -46,7 +46,7 @@ void profile_free(struct profile *profile)
 	error_clear(&profile->last_error);
 	answer_clear(&profile->last_answer);
 	token_free(profile->token);
-	settings_free(profile->settings);
+	settings_unref(profile->settings);
 	free(profile);
 }
 
@@ -236,7 +236,7 @@ void profile_change(struct profile *profile, struct settings *settings, int64_t 
 	bool mended = profile->verdict == GRANT_PERMANENT &&
 		      !settings_same_credentials(profile->settings, settings);
 
-	settings_free(profile->settings);
+	settings_unref(profile->settings);
 	profile->settings = settings;
 	if (mended) {
 		profile->verdict = profile->token ? GRANT_GRANTED : GRANT_NONE;

@@ -58,7 +58,7 @@ int roster_init(
 	failed = !roster->profiles;
 	for (size_t i = 0; i < n; i++) {
 		if (failed) {
-			settings_free(settings[i]);
+			settings_unref(settings[i]);
 		} else {
 			roster->profiles[i] = make(hosts, settings[i]);
 			failed = !roster->profiles[i];

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct access_rules;
@@ -17,39 +18,77 @@ enum {
 	SETTINGS_LIFETIME_MAX_S = 2678400, /* 31 days */
 };
 
+/* How the client authenticates at the token endpoint. */
 enum client_auth {
-	CLIENT_AUTH_BASIC, /* RFC 6749 section 2.3.1, in the header */
-	CLIENT_AUTH_POST,  /* the same section, in the form */
+	CLIENT_AUTH_BASIC,           /* RFC 6749 section 2.3.1, in the header */
+	CLIENT_AUTH_POST,            /* the same section, in the form */
+	CLIENT_AUTH_PRIVATE_KEY_JWT, /* RFC 7523 section 2.2 */
+	CLIENT_AUTH_TLS,             /* tls_client_auth, RFC 8705 section 2 */
+	CLIENT_AUTH_NONE,            /* a public client names itself, RFC 6749 section 3.2.1 */
+};
+
+enum signing_alg { SIGNING_RS256, SIGNING_ES256 }; /* RFC 7518 section 3.1 */
+
+/* What is secret of a profile. */
+enum settings_secret_number {
+	SETTINGS_CLIENT_SECRET,
+	SETTINGS_ASSERTION,     /* saml2_bearer's */
+	SETTINGS_REFRESH_TOKEN, /* the seed: the first one, later ones are in the state */
+	SETTINGS_PRIVATE_KEY,   /* private_key_jwt's, PEM */
+	SETTINGS_TLS_CERT,      /* the client's certificate chain, PEM */
+	SETTINGS_TLS_KEY,       /* its key, PEM */
+	SETTINGS_TLS_PASSPHRASE,
+	SETTINGS_PROXY_PASSWORD,
+	SETTINGS_SECRETS,
+};
+
+/* Owned. */
+struct settings_secret {
+	struct secret *value; /* NULL: none is meant, or it could not be read */
+	char *file;           /* the path that it is read from, NULL when it stands in the
+				 configuration */
+	char *problem;        /* why it could not be read, names the path; NULL when it could */
 };
 
 /* Strings and secrets are owned; NULL where a key is absent. */
 struct settings {
+	unsigned refs;
 	char *name;
 	const struct grant *grant;
 	char *client_id;
-	struct secret *client_secret; /* NULL while it could not be read */
-	char *client_secret_file;     /* the path that it is read from, NULL when it stands in the
-					 configuration */
-	char *client_secret_problem;  /* why it could not be read, names the path */
 	enum client_auth client_auth;
-	char *token_url;  /* token_url, or the login server's or gateway's /oauth/token */
-	char *token_host; /* host:port of token_url, lower case; attempts are counted by it */
-	char *login_url;  /* base URL of the login server, as people know it; no slash at the end */
-	char *api_url;    /* base URL of the API; NULL where the server is not Genesys Cloud */
+	char *private_key_id; /* kid, NULL: none */
+	enum signing_alg signing_alg;
+	struct settings_secret secrets[SETTINGS_SECRETS];
+	char *org;           /* org_name of saml2_bearer, org of the code grants */
+	char *provider;      /* of the code grants, there together with org */
+	char *redirect_uri;  /* of the code grants; the registered one */
+	char *authorize_url; /* authorize_url, or the login server's /oauth/authorize */
+	char *token_url;     /* token_url, or the login server's or gateway's /oauth/token */
+	char *token_host;    /* host:port of token_url, lower case; attempts are counted by it */
+	char *login_url; /* base URL of the login server, as people know it; no slash at the end */
+	char *api_url;   /* base URL of the API; NULL where the server is not Genesys Cloud */
 	char *scope, *audience, *resource;
 	int64_t default_lifetime_ms; /* 0: none */
 	bool refresh_access_token;
+	bool persist_tokens;        /* access tokens outlive the daemon too */
 	int64_t wait_max_ms;        /* refresh_token_wait_max */
 	struct access_rules *allow; /* NULL where there is no allow */
 	/* for the HTTP client; core only carries them */
 	char *ca_file;     /* NULL: the system's */
 	char *unix_socket; /* the gateway's, instead of TCP */
+	char *proxy_url;   /* http, https or socks5h; NULL: none, as for loopback always */
+	char *proxy_username;
+	char *no_proxy; /* hosts as CURLOPT_NOPROXY has them */
 	int64_t connect_timeout_ms, request_timeout_ms;
 };
 
-/* All members zero, or NULL when there is no memory. */
+/* All members zero but for one reference, or NULL when there is no memory. */
 struct settings *settings_new(void);
-void settings_free(struct settings *settings);
+struct settings *settings_ref(struct settings *settings);
+
+/* Gives a reference back; the last one frees. Takes NULL. */
+void settings_unref(struct settings *settings);
 
 /* Whether a token got with one may be handed out under the other (grant, login server, client,
  * scope, audience). */

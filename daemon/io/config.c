@@ -252,7 +252,7 @@ void config_free(struct config *config)
 		return;
 	}
 	for (size_t i = 0; i < config->n_profiles; i++) {
-		settings_free(config->profiles[i]);
+		settings_unref(config->profiles[i]);
 	}
 	free(config->profiles);
 	free(config->socket);

@@ -182,14 +182,16 @@ static void read_secret_file(const struct config_values *values, enum config_key
 	struct settings *settings, char why[CREDENTIAL_WHY_MAX])
 {
 	struct config_place place = config_values_place(values, key);
-	int error = settings->client_secret_file ? credential_read(settings->client_secret_file,
-							   &settings->client_secret, why)
-						 : -ENOENT;
+	int error = settings->secrets[SETTINGS_CLIENT_SECRET].file
+			    ? credential_read(settings->secrets[SETTINGS_CLIENT_SECRET].file,
+				      &settings->secrets[SETTINGS_CLIENT_SECRET].value, why)
+			    : -ENOENT;
 
 	if (error == -ENOMEM) {
 		values->problems->no_memory = true;
 	} else if (error < 0) {
-		settings->client_secret_problem = config_values_strdup(values, why);
+		settings->secrets[SETTINGS_CLIENT_SECRET].problem = config_values_strdup(
+			values, why);
 		config_warning(values->problems, &place,
 			"%s; the profile gets no tokens until this is mended", why);
 	}
@@ -208,7 +210,7 @@ static void read_secret_credential(const struct config_values *values, struct se
 			"client_secret_file");
 		return;
 	}
-	settings->client_secret_file = credential_path(name, why);
+	settings->secrets[SETTINGS_CLIENT_SECRET].file = credential_path(name, why);
 	read_secret_file(values, CONFIG_KEY_CLIENT_SECRET_CREDENTIAL, settings, why);
 }
 
@@ -240,10 +242,11 @@ static void read_client_secret(const struct config_values *values, struct settin
 			"client_secret_credential "
 			"(a credential of the service) or client_secret");
 	} else if (inlined) {
-		settings->client_secret = secret_new_locked(inlined, strlen(inlined));
-		values->problems->no_memory |= !settings->client_secret;
+		settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new_locked(
+			inlined, strlen(inlined));
+		values->problems->no_memory |= !settings->secrets[SETTINGS_CLIENT_SECRET].value;
 	} else if (values->entries[CONFIG_KEY_CLIENT_SECRET_FILE]) {
-		settings->client_secret_file = config_values_path(
+		settings->secrets[SETTINGS_CLIENT_SECRET].file = config_values_path(
 			values, CONFIG_KEY_CLIENT_SECRET_FILE);
 		read_secret_file(values, CONFIG_KEY_CLIENT_SECRET_FILE, settings, why);
 	} else {
@@ -271,8 +274,9 @@ static void take_client(const struct config_values *values,
 	const struct secret *secret = environment->client_secret;
 
 	settings->client_id = config_values_strdup(values, secret_reveal(environment->client_id));
-	settings->client_secret = secret_new_locked(secret_reveal(secret), secret_len(secret));
-	values->problems->no_memory |= !settings->client_secret;
+	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new_locked(
+		secret_reveal(secret), secret_len(secret));
+	values->problems->no_memory |= !settings->secrets[SETTINGS_CLIENT_SECRET].value;
 }
 
 /* What may stand outside of the profiles too. */
@@ -326,5 +330,5 @@ void config_profile_check_common(const struct config_values *values)
 		return;
 	}
 	read_common(values, settings);
-	settings_free(settings);
+	settings_unref(settings);
 }

@@ -24,7 +24,7 @@ enum {
 
 static const char client_secret[] = "s3cret!";
 
-static const struct grant with_session = {.name = "with_session", .sends_session = true};
+static const struct grant_input input;
 
 /* What is true of every token that is taken. */
 static void check_token(const struct settings *settings, const struct token *token)
@@ -63,7 +63,7 @@ static void judge(const struct settings *settings, const struct answer_http *ans
 {
 	struct grant_result result;
 
-	grant_judge(settings, answer, &result);
+	grant_judge(settings, &input, answer, &result);
 	check_result(settings, &result);
 	grant_result_done(&result);
 }
@@ -89,8 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct settings settings = {
 		.name = (char *)"p",
 		.client_id = (char *)"id",
-		.grant = flags & SENDS_SESSION ? &with_session : grant_find("client_credentials"),
-		.client_secret = secret_new(client_secret, strlen(client_secret)),
+		.grant = flags & SENDS_SESSION ? &grant_saml2_bearer
+					       : grant_find("client_credentials"),
+		.secrets[SETTINGS_CLIENT_SECRET].value = secret_new(
+			client_secret, strlen(client_secret)),
 		.token_host = (char *)"login.example:443",
 		.default_lifetime_ms = flags & HAS_DEFAULT ? 60000 : 0,
 	};
@@ -113,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 .body_len = (size_t)(text + size - at),
 				 .sent_ms = NOW_MS,
 			 });
-	secret_free(settings.client_secret);
+	secret_free(settings.secrets[SETTINGS_CLIENT_SECRET].value);
 	free(text);
 	return 0;
 }

@@ -29,7 +29,8 @@ static void check_profile(const struct settings *settings)
 {
 	assert(settings->name && strlen(settings->name) <= SETTINGS_NAME_MAX);
 	assert(settings->grant && settings->client_id && *settings->client_id);
-	assert(!settings->client_secret == (settings->client_secret_problem != NULL));
+	assert(!settings->secrets[SETTINGS_CLIENT_SECRET].value ==
+		(settings->secrets[SETTINGS_CLIENT_SECRET].problem != NULL));
 	assert(settings->token_url && settings->login_url && strchr(settings->token_host, ':'));
 	assert(strncmp(settings->token_url, "http", strlen("http")) == 0);
 	assert(strncmp(settings->token_url, settings->login_url, strlen(settings->login_url)) == 0);

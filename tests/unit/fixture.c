@@ -18,7 +18,7 @@ struct settings *fixture_settings(const char *name)
 	settings->name = strdup(name);
 	settings->grant = grant_find("client_credentials");
 	settings->client_id = strdup("id");
-	settings->client_secret = secret_new("s3cret!", 7);
+	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new("s3cret!", 7);
 	settings->token_url = strdup("https://login.example/oauth/token");
 	settings->token_host = strdup("login.example:443");
 	settings->login_url = strdup("https://login.example");

@@ -20,12 +20,14 @@ static struct token *read_answer(const char *body, size_t len)
 	struct settings *settings = fixture_settings("p");
 	struct answer_http answer = {
 		.status = 200, .body = body, .body_len = len, .date = date, .sent_ms = 5000};
+	struct secret *refresh_token;
 	struct token *token;
 
 	settings->default_lifetime_ms = default_lifetime_ms;
 	why[0] = '\0';
-	token = answer_token(settings, &answer, why);
-	settings_free(settings);
+	token = answer_token(settings, &answer, &refresh_token, why);
+	secret_free(refresh_token);
+	settings_unref(settings);
 	return token;
 }
 

@@ -617,7 +617,9 @@ static void reconfigure(void (*change)(struct settings *settings))
 
 static void change_secret(struct settings *settings)
 {
-	settings->client_secret = (secret_free(settings->client_secret), secret_new("new", 3));
+	settings->secrets[SETTINGS_CLIENT_SECRET].value =
+		(secret_free(settings->secrets[SETTINGS_CLIENT_SECRET].value),
+			secret_new("new", 3));
 }
 
 static void change_scope(struct settings *settings)

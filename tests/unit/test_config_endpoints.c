@@ -21,7 +21,7 @@ static void check_urls(const char *lines, const char *sections, const char *toke
 	ck_assert_str_eq(settings->token_host, token_host);
 	ck_assert_str_eq(settings->login_url, login_url);
 	ck_assert_pstr_eq(settings->api_url, api_url);
-	settings_free(settings);
+	settings_unref(settings);
 }
 
 START_TEST(host_is_written_in_many_ways)
@@ -152,15 +152,15 @@ START_TEST(unix_socket_goes_with_the_gateway)
 		"", "[gateway]\nhost = localhost\nunix_socket = /run/gw.sock\n");
 
 	ck_assert_str_eq(settings->unix_socket, "/run/gw.sock");
-	settings_free(settings);
+	settings_unref(settings);
 	/* A token_url leads past the gateway for all, but not past the profile's own. */
 	settings = config_fixture_settings("token_url = https://example.com/token",
 		"[gateway]\nhost = localhost\nunix_socket = /run/gw.sock\n");
 	ck_assert_ptr_null(settings->unix_socket);
-	settings_free(settings);
+	settings_unref(settings);
 	settings = take("token_url = http://localhost/token\ngateway_unix_socket = /run/x.sock\n");
 	ck_assert_str_eq(settings->unix_socket, "/run/x.sock");
-	settings_free(settings);
+	settings_unref(settings);
 	config_fixture_refuse_line("gateway_unix_socket = gw.sock",
 		"the path of a socket has to be absolute (begin with /)");
 }
@@ -176,14 +176,14 @@ START_TEST(plain_http_is_for_loopback)
 
 	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++) {
 		snprintf(line, sizeof(line), "token_url = http://%s:8080/token", loopback[i]);
-		settings_free(take(line));
+		settings_unref(take(line));
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		snprintf(line, sizeof(line), "token_url = http://%s:8080/token", others[i]);
 		config_fixture_refuse_line(line,
 			"http is for loopback alone (localhost, 127.0.0.0/8, [::1]); "
 			"write https, or set [daemon] insecure_http = true");
-		settings_free(config_fixture_settings(line, "[daemon]\ninsecure_http = true\n"));
+		settings_unref(config_fixture_settings(line, "[daemon]\ninsecure_http = true\n"));
 	}
 	config_fixture_check(CONFIG_FIXTURE_PROFILE "gateway_host = gw\ngateway_protocol = http\n",
 		"error FILE:4: [profile a] gateway_host: http is for loopback alone (localhost, "

@@ -91,8 +91,9 @@ START_TEST(environment_makes_the_default_profile_without_a_file)
 	ck_assert_uint_eq(config->n_profiles, 1);
 	ck_assert_str_eq(config->profiles[0]->name, "default");
 	ck_assert_str_eq(config->profiles[0]->client_id, "id");
-	ck_assert_str_eq(secret_reveal(config->profiles[0]->client_secret), "s3cret");
-	ck_assert_ptr_null(config->profiles[0]->client_secret_file);
+	ck_assert_str_eq(secret_reveal(config->profiles[0]->secrets[SETTINGS_CLIENT_SECRET].value),
+		"s3cret");
+	ck_assert_ptr_null(config->profiles[0]->secrets[SETTINGS_CLIENT_SECRET].file);
 	ck_assert_str_eq(
 		config->profiles[0]->token_url, "https://login.mypurecloud.ie/oauth/token");
 	ck_assert_ptr_null(config->profiles[0]->allow);

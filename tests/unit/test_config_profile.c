@@ -24,9 +24,9 @@ START_TEST(profile_has_its_defaults)
 	ck_assert_str_eq(settings->name, "a");
 	ck_assert_ptr_eq(settings->grant, grant_find("client_credentials"));
 	ck_assert_str_eq(settings->client_id, "id");
-	ck_assert_str_eq(secret_reveal(settings->client_secret), "s3cret");
-	ck_assert_ptr_null(settings->client_secret_file);
-	ck_assert_ptr_null(settings->client_secret_problem);
+	ck_assert_str_eq(secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value), "s3cret");
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].file);
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].problem);
 	ck_assert_int_eq(settings->client_auth, CLIENT_AUTH_BASIC);
 	ck_assert_ptr_null(settings->scope);
 	ck_assert_ptr_null(settings->audience);
@@ -39,7 +39,7 @@ START_TEST(profile_has_its_defaults)
 	ck_assert_ptr_null(settings->unix_socket);
 	ck_assert_int_eq(settings->connect_timeout_ms, 5000);
 	ck_assert_int_eq(settings->request_timeout_ms, 30000);
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -69,7 +69,7 @@ START_TEST(profile_has_what_is_written)
 	ck_assert_int_eq(settings->connect_timeout_ms, 1000);
 	ck_assert_int_eq(settings->request_timeout_ms, 300000);
 	ck_assert(access_allows(settings->allow, &subject, ACCESS_GET_JWT_TOKEN));
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -87,7 +87,7 @@ START_TEST(profile_goes_before_the_sections_for_all)
 	ck_assert_int_eq(settings->wait_max_ms, 300000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 7000);
 	ck_assert_int_eq(settings->request_timeout_ms, 8000);
-	settings_free(settings);
+	settings_unref(settings);
 	settings = config_fixture_settings(
 		"refresh_access_token = true\nrefresh_token_wait_max = 1\n"
 		"connect_timeout = 2\nrequest_timeout = 3\n",
@@ -96,7 +96,7 @@ START_TEST(profile_goes_before_the_sections_for_all)
 	ck_assert_int_eq(settings->wait_max_ms, 1000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 2000);
 	ck_assert_int_eq(settings->request_timeout_ms, 3000);
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -124,7 +124,7 @@ START_TEST(booleans_have_eight_words)
 		snprintf(line, sizeof(line), "refresh_access_token = %s", words[i]);
 		settings = take(line);
 		ck_assert_int_eq(settings->refresh_access_token, i % 2);
-		settings_free(settings);
+		settings_unref(settings);
 	}
 	config_fixture_refuse_line("refresh_access_token = maybe",
 		"this is to be true or false (or yes, no, on, off, 1, 0)");
@@ -271,15 +271,15 @@ START_TEST(secret_is_read_from_a_file)
 
 	snprintf(path, sizeof(path), "%s", config_fixture_write("secret", "s3cret\n", 0600));
 	settings = take_file("client_secret_file", path);
-	ck_assert_str_eq(secret_reveal(settings->client_secret), "s3cret");
-	ck_assert_str_eq(settings->client_secret_file, path);
-	ck_assert_ptr_null(settings->client_secret_problem);
-	settings_free(settings);
+	ck_assert_str_eq(secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value), "s3cret");
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].file, path);
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].problem);
+	settings_unref(settings);
 	/* A relative path is taken from the directory of the file that it stands in. */
 	settings = take_file("client_secret_file", "secret");
-	ck_assert_str_eq(secret_reveal(settings->client_secret), "s3cret");
-	ck_assert_str_eq(settings->client_secret_file, path);
-	settings_free(settings);
+	ck_assert_str_eq(secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value), "s3cret");
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].file, path);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -287,15 +287,15 @@ START_TEST(secret_file_that_cannot_be_read_is_a_warning)
 {
 	struct settings *settings = take_file("client_secret_file", "/nonexistent/secret");
 
-	ck_assert_ptr_null(settings->client_secret);
-	ck_assert_str_eq(settings->client_secret_file, "/nonexistent/secret");
-	ck_assert_str_eq(settings->client_secret_problem,
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].value);
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].file, "/nonexistent/secret");
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].problem,
 		"/nonexistent/secret cannot be read: No such file or directory");
 	ck_assert_str_eq(config_fixture_told(),
 		"warning FILE:3: [profile a] client_secret_file: /nonexistent/secret cannot be "
 		"read: No such file or directory; the profile gets no tokens until this is "
 		"mended\n");
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -309,9 +309,9 @@ START_TEST(secret_is_read_from_a_credential)
 	*strrchr(directory, '/') = '\0';
 	setenv("CREDENTIALS_DIRECTORY", directory, 1);
 	settings = take_file("client_secret_credential", "billing");
-	ck_assert_str_eq(secret_reveal(settings->client_secret), "s3cret");
-	ck_assert_str_eq(settings->client_secret_file, path);
-	settings_free(settings);
+	ck_assert_str_eq(secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value), "s3cret");
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].file, path);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -319,13 +319,13 @@ START_TEST(credential_that_is_not_there_is_a_warning)
 {
 	struct settings *settings = take_file("client_secret_credential", "billing");
 
-	ck_assert_ptr_null(settings->client_secret);
-	ck_assert_ptr_null(settings->client_secret_file);
-	ck_assert_str_eq(settings->client_secret_problem,
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].value);
+	ck_assert_ptr_null(settings->secrets[SETTINGS_CLIENT_SECRET].file);
+	ck_assert_str_eq(settings->secrets[SETTINGS_CLIENT_SECRET].problem,
 		"the service manager passed on no credentials; add "
 		"LoadCredential=billing:/PATH to the unit");
 	ck_assert_int_eq(config_fixture_n_told(), 1);
-	settings_free(settings);
+	settings_unref(settings);
 	config_fixture_check("[profile a]\nclient_id = x\nclient_secret_credential = a/b\n",
 		"error FILE:3: [profile a] client_secret_credential: this is to be the name of a "
 		"credential; a path is written under client_secret_file\n");
@@ -362,11 +362,11 @@ START_TEST(certificates_are_found)
 	snprintf(path, sizeof(path), "%s", config_fixture_write("ca.pem", certificate, 0644));
 	settings = config_fixture_settings("", "[tls]\nca_file = ca.pem\n");
 	ck_assert_str_eq(settings->ca_file, path);
-	settings_free(settings);
+	settings_unref(settings);
 	snprintf(line, sizeof(line), "tls_ca_file = %s", path);
 	settings = config_fixture_settings(line, "");
 	ck_assert_str_eq(settings->ca_file, path);
-	settings_free(settings);
+	settings_unref(settings);
 	config_fixture_refuse_line("tls_ca_file = /nonexistent.pem",
 		"/nonexistent.pem cannot be read: No such file or directory");
 	config_fixture_refuse_line("tls_ca_file = /dev/null", "/dev/null is not a regular file");

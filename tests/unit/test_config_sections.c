@@ -32,7 +32,8 @@ START_TEST(values_are_taken_whole)
 		"# comment\n; comment\n\n[ profile a ]\nclient_id=x\nclient_secret\t=  %s  \n",
 		value);
 	config = config_fixture_take(text);
-	ck_assert_str_eq(secret_reveal(config->profiles[0]->client_secret), value);
+	ck_assert_str_eq(
+		secret_reveal(config->profiles[0]->secrets[SETTINGS_CLIENT_SECRET].value), value);
 	config_free(config);
 }
 END_TEST
@@ -55,7 +56,8 @@ START_TEST(other_line_ends_and_a_byte_order_mark_are_taken)
 		"\xef\xbb\xbf[profile a]\r\nclient_id = x\r\nclient_secret = y\r\n\r\n");
 
 	ck_assert_str_eq(config->profiles[0]->client_id, "x");
-	ck_assert_str_eq(secret_reveal(config->profiles[0]->client_secret), "y");
+	ck_assert_str_eq(
+		secret_reveal(config->profiles[0]->secrets[SETTINGS_CLIENT_SECRET].value), "y");
 	config_free(config);
 }
 END_TEST

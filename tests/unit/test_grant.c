@@ -9,16 +9,13 @@
 #include "fixture.h"
 #include "unit.h"
 
-static const struct grant grant_with_session = {
-	.name = "with_session",
-	.sends_session = true,
-};
+static struct grant_input input; /* nothing but the settings */
 
 static void expect_request(struct settings *settings, const char *form, const char *authorization)
 {
 	struct grant_request request;
 
-	ck_assert_int_eq(grant_request_init(&request, settings), 0);
+	ck_assert_int_eq(grant_request_init(&request, settings, &input), 0);
 	ck_assert_str_eq(secret_reveal(request.form), form);
 	if (authorization) {
 		ck_assert_str_eq(secret_reveal(request.authorization), authorization);
@@ -34,7 +31,7 @@ START_TEST(client_credentials_go_into_the_basic_header)
 
 	/* "id:s3cret!" with the ! as %21 */
 	expect_request(settings, "grant_type=client_credentials", "Basic aWQ6czNjcmV0JTIx");
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -43,11 +40,11 @@ START_TEST(basic_encodes_reserved_characters_as_rfc_6749_wants)
 	struct settings *settings = fixture_settings("p");
 
 	fixture_set(&settings->client_id, "a:b");
-	secret_free(settings->client_secret);
-	settings->client_secret = secret_new("x y&%", 5);
+	secret_free(settings->secrets[SETTINGS_CLIENT_SECRET].value);
+	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new("x y&%", 5);
 	/* a%3Ab:x+y%26%25 */
 	expect_request(settings, "grant_type=client_credentials", "Basic YSUzQWI6eCt5JTI2JTI1");
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -56,11 +53,11 @@ START_TEST(the_basic_header_of_a_uuid_is_what_genesys_sdks_send)
 	struct settings *settings = fixture_settings("p");
 
 	fixture_set(&settings->client_id, "7f0e5c1a-0000-4000-8000-00000000abcd");
-	secret_free(settings->client_secret);
-	settings->client_secret = secret_new("AbC-_9", 6);
+	secret_free(settings->secrets[SETTINGS_CLIENT_SECRET].value);
+	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new("AbC-_9", 6);
 	expect_request(settings, "grant_type=client_credentials",
 		"Basic N2YwZTVjMWEtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDBhYmNkOkFiQy1fOQ==");
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -76,7 +73,7 @@ START_TEST(post_puts_id_and_secret_into_the_form)
 		"grant_type=client_credentials&scope=a+b&audience=urn%3Ax"
 		"&resource=https%3A%2F%2Fapi.example%2F&client_id=id&client_secret=s3cret%21",
 		NULL);
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -134,18 +131,18 @@ START_TEST(every_status_and_error_has_its_verdict)
 		struct answer_http answer = fixture_answer(verdicts[i].status, verdicts[i].body);
 
 		settings->grant = plain;
-		grant_judge(settings, &answer, &result);
+		grant_judge(settings, &input, &answer, &result);
 		ck_assert_msg(
 			result.verdict == verdicts[i].verdict, "row %zu: %d", i, result.verdict);
 		ck_assert_int_eq(result.status, verdicts[i].status);
 		ck_assert_ptr_null(result.token);
 		ck_assert_ptr_nonnull(strstr(result.message, "login.example:443"));
-		settings->grant = &grant_with_session;
-		grant_judge(settings, &answer, &result);
+		settings->grant = &grant_saml2_bearer;
+		grant_judge(settings, &input, &answer, &result);
 		ck_assert_msg(result.verdict == verdicts[i].with_session, "row %zu: %d", i,
 			result.verdict);
 	}
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -155,12 +152,12 @@ START_TEST(no_answer_is_temporary_and_names_the_cause)
 	struct answer_http answer = {.error = "Connection refused"};
 	struct grant_result result;
 
-	grant_judge(settings, &answer, &result);
+	grant_judge(settings, &input, &answer, &result);
 	ck_assert_int_eq(result.verdict, GRANT_TEMPORARY);
 	ck_assert_int_eq(result.status, 0);
 	ck_assert_str_eq(result.message,
 		"The login server login.example:443 cannot be reached: Connection refused");
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -172,8 +169,8 @@ static int64_t retry_after(const char *retry, const char *date, int status)
 
 	answer.retry_after = retry;
 	answer.date = date;
-	grant_judge(settings, &answer, &result);
-	settings_free(settings);
+	grant_judge(settings, &input, &answer, &result);
+	settings_unref(settings);
 	return result.retry_after_ms;
 }
 
@@ -203,11 +200,11 @@ START_TEST(what_a_server_says_is_shown_without_our_secret_and_without_control_by
 		"s3cret%21\"}");
 	struct grant_result result;
 
-	grant_judge(settings, &answer, &result);
+	grant_judge(settings, &input, &answer, &result);
 	ck_assert_str_eq(result.upstream_error, "bad\\x1b");
 	ck_assert_ptr_nonnull(strstr(result.message, "you sent *** and ***"));
 	ck_assert_ptr_null(strstr(result.message, "s3cret"));
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -219,12 +216,12 @@ START_TEST(the_correlation_id_is_kept_for_good_and_bad_answers)
 	struct grant_result result;
 
 	answer.correlation_id = "ab\tc";
-	grant_judge(settings, &answer, &result);
+	grant_judge(settings, &input, &answer, &result);
 	ck_assert_int_eq(result.verdict, GRANT_GRANTED);
 	ck_assert_str_eq(result.correlation_id, "ab\\x09c");
 	grant_result_done(&result);
 	ck_assert_ptr_null(result.token);
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 
@@ -235,11 +232,11 @@ START_TEST(a_2xx_that_cannot_be_used_is_temporary_and_says_why)
 	struct grant_result result;
 
 	answer.retry_after = "7";
-	grant_judge(settings, &answer, &result);
+	grant_judge(settings, &input, &answer, &result);
 	ck_assert_int_eq(result.verdict, GRANT_TEMPORARY);
 	ck_assert_int_eq(result.retry_after_ms, 7000);
 	ck_assert_ptr_nonnull(strstr(result.message, "it is not JSON"));
-	settings_free(settings);
+	settings_unref(settings);
 }
 END_TEST
 

@@ -14,7 +14,8 @@ static struct settings *make(void)
 	ck_assert_ptr_nonnull(settings);
 	settings->grant = grant_find("client_credentials");
 	settings->client_id = strdup("id");
-	settings->client_secret = secret_new_locked("secret", strlen("secret"));
+	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new_locked(
+		"secret", strlen("secret"));
 	settings->token_url = strdup("https://login.mypurecloud.ie/oauth/token");
 	settings->login_url = strdup("https://login.mypurecloud.ie");
 	return settings;
@@ -32,8 +33,8 @@ START_TEST(new_settings_say_nothing)
 	const struct settings nothing = {0};
 
 	ck_assert_mem_eq(settings, &nothing, sizeof(nothing));
-	settings_free(settings);
-	settings_free(NULL);
+	settings_unref(settings);
+	settings_unref(NULL);
 }
 END_TEST
 
@@ -56,8 +57,8 @@ START_TEST(identity_is_changed_by_what_a_token_is_for)
 	}
 	b->grant = NULL;
 	ck_assert(!settings_same_identity(a, b));
-	settings_free(a);
-	settings_free(b);
+	settings_unref(a);
+	settings_unref(b);
 }
 END_TEST
 
@@ -65,8 +66,8 @@ START_TEST(identity_stays_with_other_keys)
 {
 	struct settings *a = make(), *b = make();
 
-	secret_free(b->client_secret);
-	b->client_secret = NULL;
+	secret_free(b->secrets[SETTINGS_CLIENT_SECRET].value);
+	b->secrets[SETTINGS_CLIENT_SECRET].value = NULL;
 	b->client_auth = CLIENT_AUTH_POST;
 	b->wait_max_ms = 1;
 	b->refresh_access_token = true;
@@ -74,8 +75,8 @@ START_TEST(identity_stays_with_other_keys)
 	set(&b->ca_file, "/ca.pem");
 	set(&b->api_url, "https://api.mypurecloud.ie");
 	ck_assert(settings_same_identity(a, b));
-	settings_free(a);
-	settings_free(b);
+	settings_unref(a);
+	settings_unref(b);
 }
 END_TEST
 
@@ -91,13 +92,13 @@ START_TEST(credentials_are_what_is_sent)
 	set(&b->client_id, "other");
 	ck_assert(!settings_same_credentials(a, b));
 	set(&b->client_id, "id");
-	secret_free(b->client_secret);
-	b->client_secret = NULL;
+	secret_free(b->secrets[SETTINGS_CLIENT_SECRET].value);
+	b->secrets[SETTINGS_CLIENT_SECRET].value = NULL;
 	ck_assert(!settings_same_credentials(a, b));
-	b->client_secret = secret_new_locked("Secret", strlen("Secret"));
+	b->secrets[SETTINGS_CLIENT_SECRET].value = secret_new_locked("Secret", strlen("Secret"));
 	ck_assert(!settings_same_credentials(a, b));
-	settings_free(a);
-	settings_free(b);
+	settings_unref(a);
+	settings_unref(b);
 }
 END_TEST
 
