@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "host.h"
 #include "roster.h"
 #include "schedule.h"
@@ -13,10 +14,8 @@
 #include "token.h"
 
 struct broker {
-	const struct broker_ops *ops;
-	void *context;
+	struct flights flights;
 	struct roster roster;
-	struct host_list hosts;
 	int64_t next_ms;
 	bool shutting_down;
 	struct broker_counters counters;
@@ -42,11 +41,11 @@ static bool is_denied(void *context, const struct waiter *waiter)
 	return !judge->may_still(judge->context, waiter);
 }
 
-static void answer_all(struct profile *profile, const struct answer *answer)
+static void answer_all(struct waiter_list *waiters, const struct answer *answer)
 {
 	struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
 
-	waiters_take(&profile->waiters, &list);
+	waiters_take(waiters, &list);
 	waiters_answer(&list, answer);
 }
 
@@ -68,23 +67,30 @@ size_t broker_waiting(const struct broker *broker, const struct profile *profile
 
 /* ---- answers */
 
-static struct answer answer_error(const struct profile *profile, int64_t now_ms)
+static enum outcome outcome_of(enum grant_verdict verdict)
 {
-	struct answer answer = {.text = profile->last_error.message};
-
-	switch (profile->verdict) {
+	switch (verdict) {
 	case GRANT_NONE:
 	case GRANT_GRANTED:
 	case GRANT_TEMPORARY:
-		answer.outcome = OUTCOME_UNAVAILABLE;
-		answer.retry_after_ms = profile->due_ms - now_ms;
 		break;
 	case GRANT_PERMANENT:
-		answer.outcome = OUTCOME_REJECTED;
-		break;
+		return OUTCOME_REJECTED;
 	case GRANT_LOGIN_REQUIRED:
-		answer.outcome = OUTCOME_LOGIN_REQUIRED;
-		break;
+		return OUTCOME_LOGIN_REQUIRED;
+	}
+	return OUTCOME_UNAVAILABLE;
+}
+
+static struct answer answer_error(const struct profile *profile, int64_t now_ms)
+{
+	struct answer answer = {
+		.outcome = outcome_of(profile->verdict),
+		.text = profile->last_error.message,
+	};
+
+	if (answer.outcome == OUTCOME_UNAVAILABLE) {
+		answer.retry_after_ms = profile->due_ms - now_ms;
 	}
 	return answer;
 }
@@ -100,35 +106,30 @@ static struct answer answer_rate_limited(int64_t retry_after_ms, const char *tex
 		.outcome = OUTCOME_RATE_LIMITED, .retry_after_ms = retry_after_ms, .text = text};
 }
 
+static uint32_t chance(const struct broker *broker)
+{
+	return broker->flights.ops->random(broker->flights.context);
+}
+
 /* ---- configuration */
+
+static void concluded(
+	void *owner, struct attempt *attempt, struct grant_result *result, int64_t now_ms);
 
 struct broker *broker_new(const struct broker_ops *ops, void *context)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
 
 	if (broker) {
-		broker->ops = ops;
-		broker->context = context;
+		broker->flights.ops = ops;
+		broker->flights.context = context;
+		broker->flights.concluded = concluded;
+		broker->flights.owner = broker;
+		TAILQ_INIT(&broker->flights.hosts);
+		LIST_INIT(&broker->flights.list);
 		broker->next_ms = INT64_MAX;
-		TAILQ_INIT(&broker->hosts);
 	}
 	return broker;
-}
-
-static void attempt_end(struct broker *broker, struct attempt *attempt)
-{
-	attempt->host->in_flight--;
-	host_leave(&broker->hosts, attempt->host);
-	attempt->profile->attempt = NULL;
-	free(attempt);
-}
-
-static void attempt_cancel(struct broker *broker, struct profile *profile)
-{
-	if (profile->attempt) {
-		broker->ops->cancel(broker->context, profile->attempt);
-		attempt_end(broker, profile->attempt);
-	}
 }
 
 /* Frees profiles that nobody waits for any more. */
@@ -136,15 +137,16 @@ static void drop(struct broker *broker, struct roster *roster)
 {
 	for (size_t i = 0; i < roster->n; i++) {
 		if (roster->profiles[i]) {
-			attempt_cancel(broker, roster->profiles[i]);
+			flight_detach(&broker->flights, roster->profiles[i]);
 		}
 	}
-	roster_done(roster, &broker->hosts);
+	roster_done(roster, &broker->flights.hosts);
 }
 
 void broker_free(struct broker *broker)
 {
 	if (broker) {
+		flight_drop_all(&broker->flights);
 		drop(broker, &broker->roster);
 		free(broker);
 	}
@@ -161,6 +163,14 @@ size_t broker_profiles(const struct broker *broker, struct profile *const **ret_
 	return broker->roster.n;
 }
 
+/* Whether the refresh token there is may be sent under the new settings, or there can be none. */
+static bool keeps_login(const struct settings *old, const struct settings *settings)
+{
+	unsigned parts = old->grant->parts | settings->grant->parts;
+
+	return !(parts & GRANT_SESSION) || settings_same_session(old, settings);
+}
+
 /* Puts the settings of a profile that was made for them into the one that was there before. */
 static void succeed(
 	struct broker *broker, struct profile *old, struct profile *made, int64_t now_ms)
@@ -170,16 +180,22 @@ static void succeed(
 
 	made->settings = NULL;
 	old->host = made->host;
-	host_leave(&broker->hosts, host);
+	host_leave(&broker->flights.hosts, host);
 	profile_free(made);
-	if (settings_same_identity(old->settings, settings)) {
+	if (!keeps_login(old->settings, settings)) {
+		flight_detach(&broker->flights, old);
+		login_done(&old->login);
+		old->loaded = false;
+	} else if (settings_same_identity(old->settings, settings)) {
 		profile_change(old, settings, now_ms);
 		return;
+	} else {
+		flight_disown(&broker->flights, old);
 	}
-	attempt_cancel(broker, old);
 	settings_unref(old->settings);
 	old->settings = settings;
 	profile_reset(old, now_ms);
+	flight_attach(&broker->flights, old);
 }
 
 /* Moves profiles that stay from the old roster to the new one, and says when the new ones are to
@@ -197,6 +213,7 @@ static void merge(struct broker *broker, struct roster *old, struct roster *rost
 			roster->profiles[i] = known;
 		} else {
 			n_new++;
+			flight_attach(&broker->flights, made);
 		}
 	}
 	for (size_t i = 0; i < roster->n; i++) {
@@ -210,23 +227,25 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
 	struct waiter_list denied = TAILQ_HEAD_INITIALIZER(denied);
-	struct judge judge = {may_still, broker->context};
+	struct judge judge = {may_still, broker->flights.context};
 	struct answer answer = {.outcome = OUTCOME_DENIED};
 	struct roster gone = broker->roster, roster;
 
-	if (roster_init(&roster, &broker->hosts, settings, n) < 0) {
+	if (roster_init(&roster, &broker->flights.hosts, settings, n) < 0) {
 		return -ENOMEM;
 	}
 	merge(broker, &gone, &roster, now_ms);
 	broker->roster = roster;
 	for (size_t i = 0; i < roster.n; i++) {
 		waiters_pick(&roster.profiles[i]->waiters, &denied, is_denied, &judge);
+		waiters_pick(&roster.profiles[i]->sign_ins, &denied, is_denied, &judge);
 	}
 	for (size_t i = 0; i < gone.n; i++) {
 		if (roster_find(&roster, gone.profiles[i]->settings->name)) {
 			gone.profiles[i] = NULL; /* it stays */
 		} else {
 			waiters_take(&gone.profiles[i]->waiters, &denied);
+			waiters_take(&gone.profiles[i]->sign_ins, &denied);
 		}
 	}
 	broker->next_ms = now_ms;
@@ -267,15 +286,41 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 	waiter->kind = kind;
 	waiter->profile = profile;
 	waiter->deadline_ms = now_ms + profile->settings->wait_max_ms;
-	waiter_join(&profile->waiters, waiter);
+	waiter_join(kind == WAITER_SIGN_IN ? &profile->sign_ins : &profile->waiters, waiter);
 	sooner(broker, waiter->deadline_ms);
 }
 
-static struct answer refuse_to_fetch(void)
+/* There is no way to another token than what somebody does. */
+static struct answer refuse_to_fetch(const struct profile *profile)
 {
-	return (struct answer){.outcome = OUTCOME_LOGIN_REQUIRED,
-		.text = "The token has passed, and refresh_access_token = false forbids to fetch "
-			"another; ask auth.refresh, or set it to true"};
+	struct answer answer = {.outcome = OUTCOME_LOGIN_REQUIRED};
+
+	if (!profile_can_ask(profile)) {
+		answer.text =
+			profile->last_error.message
+				? profile->last_error.message
+				: "The token cannot be renewed without a sign-in or a new token";
+	} else {
+		answer.text = "The token has passed, and refresh_access_token = false forbids to "
+			      "fetch another; ask auth.refresh, or set it to true";
+	}
+	return answer;
+}
+
+/* Somebody may have put new credentials where those that a server refused were. */
+static void look_for_new_credentials(struct broker *broker, struct profile *profile, int64_t now_ms)
+{
+	const struct flights *flights = &broker->flights;
+
+	if (profile->verdict != GRANT_LOGIN_REQUIRED || profile->attempt ||
+		(profile->looked_ms != INT64_MIN &&
+			now_ms - profile->looked_ms < BROKER_LOOK_GAP_MS)) {
+		return;
+	}
+	profile->looked_ms = now_ms;
+	if (flights->ops->renewed(flights->context, profile->settings)) {
+		profile_mend(profile, now_ms);
+	}
 }
 
 /* The current token was refused by an API. */
@@ -290,7 +335,7 @@ static struct answer get_other(struct broker *broker, struct profile *profile, i
 			"refuses every token, look for the cause there");
 	}
 	if (!profile_may_fetch(profile)) {
-		return refuse_to_fetch();
+		return refuse_to_fetch(profile);
 	}
 	if (profile_backs_off(profile, now_ms)) {
 		return answer_error(profile, now_ms);
@@ -318,9 +363,13 @@ struct answer broker_get(struct broker *broker, struct profile *profile,
 			!profile_may_fetch(profile) || profile_backs_off(profile, now_ms)) {
 			return answer_token(profile);
 		}
-	} else if (!profile_may_fetch(profile) && !profile_flies(profile, now_ms)) {
-		return refuse_to_fetch();
-	} else if (profile_backs_off(profile, now_ms)) {
+		return wait_for(broker, profile, WAITER_TOKEN, now_ms);
+	}
+	look_for_new_credentials(broker, profile, now_ms);
+	if (!profile_may_fetch(profile) && !profile_flies(profile, now_ms)) {
+		return refuse_to_fetch(profile);
+	}
+	if (profile_backs_off(profile, now_ms)) {
 		return answer_error(profile, now_ms);
 	}
 	return wait_for(broker, profile, WAITER_TOKEN, now_ms);
@@ -345,36 +394,74 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 	return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 }
 
+struct answer broker_sign_in(
+	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms)
+{
+	if (broker->shutting_down) {
+		code_free(code);
+		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
+	}
+	if (profile->code || (profile->attempt && profile->attempt->code)) {
+		code_free(code);
+		return answer_rate_limited(
+			1000, "A sign-in of this profile is under way; try again when it is over");
+	}
+	profile->code = code;
+	sooner(broker, now_ms);
+	return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_SIGN_IN};
+}
+
+/* A token that did not come by the flight is one that is waited for, too. */
+static bool takes_planted(void *context, const struct waiter *waiter)
+{
+	return waiter->kind == WAITER_TOKEN || waiter->kind == WAITER_REJECTED;
+}
+
+struct answer broker_plant(
+	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms)
+{
+	struct waiter_list done = TAILQ_HEAD_INITIALIZER(done);
+	struct answer answer;
+
+	if (broker->shutting_down) {
+		token_free(token);
+		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
+	}
+	flight_disown(&broker->flights, profile);
+	profile_plant(profile, token, now_ms, chance(broker));
+	flight_store(&broker->flights, profile);
+	sooner(broker, now_ms);
+	answer = answer_token(profile);
+	waiters_pick(&profile->waiters, &done, takes_planted, NULL);
+	waiters_answer(&done, &answer);
+	return answer_token(profile);
+}
+
 /* ---- attempts */
 
 void broker_finish(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
-	struct profile *profile = attempt->profile;
+	flight_finish(&broker->flights, attempt, result, now_ms);
+}
+
+void broker_stored(struct broker *broker, struct attempt *attempt, const char *why, int64_t now_ms)
+{
+	flight_stored(&broker->flights, attempt, why, now_ms);
+}
+
+/* The attempt has failed: those who can do without get the token there is, the others the error, or
+ * stay where an answer can still come in their time. */
+static void answer_with_error(struct profile *profile, int64_t now_ms)
+{
 	struct waiter_list done = TAILQ_HEAD_INITIALIZER(done);
 	struct waiter_list failed = TAILQ_HEAD_INITIALIZER(failed);
-	struct answer answer, error;
+	struct answer answer = answer_token(profile), error = answer_error(profile, now_ms);
 
-	assert(profile->attempt == attempt);
-	profile_settle(profile, result, now_ms - attempt->sent_ms, now_ms,
-		broker->ops->random(broker->context));
-	attempt_end(broker, attempt);
-	profile_expire(profile, now_ms);
-	sooner(broker,
-		now_ms); /* a place at the host is free, and the next deadline has to be found */
-	answer = answer_token(profile);
-	if (profile->verdict == GRANT_GRANTED) {
-		broker->counters.tokens++;
-		answer_all(profile, &answer);
-		return;
-	}
-	broker->counters.failures++;
-	error = answer_error(profile, now_ms);
 	if (profile->token) {
 		waiters_pick(&profile->waiters, &done, is_content_with_current, NULL);
 	}
 	if (profile->verdict == GRANT_TEMPORARY) {
-		/* The others stay: an answer can still come in their time. */
 		waiters_take_due(&profile->waiters, &failed, profile->due_ms);
 	} else {
 		waiters_take(&profile->waiters, &failed);
@@ -384,18 +471,99 @@ void broker_finish(
 	waiters_answer(&failed, &error);
 }
 
+/* A code that was refused ends the wait of who brought it; whatever was before goes on. */
+static void answer_sign_in_failed(
+	struct profile *profile, const struct grant_result *result, int64_t now_ms)
+{
+	struct answer answer = {.outcome = outcome_of(result->verdict), .text = result->message};
+
+	profile_resume(profile, now_ms);
+	if (profile_backs_off(profile, now_ms)) {
+		answer_with_error(profile, now_ms);
+	}
+	answer_all(&profile->sign_ins, &answer);
+}
+
+/* The refresh token of a profile that is gone is kept for the day that it comes back. */
+static void keep_of_gone(
+	struct broker *broker, struct attempt *attempt, struct grant_result *result)
+{
+	if (result->refresh_token && !broker_find(broker, attempt->settings->name)) {
+		login_set(&attempt->login, result->refresh_token);
+		result->refresh_token = NULL;
+		broker->flights.ops->store(
+			broker->flights.context, NULL, attempt->settings, &attempt->login, NULL);
+	}
+}
+
+static void settle(
+	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
+{
+	struct profile *profile = attempt->profile;
+	struct answer answer;
+
+	if (attempt->stale) {
+		profile_resume(profile, now_ms);
+		broker->flights.ops->ended(broker->flights.context, attempt, result);
+		return;
+	}
+	if (attempt->code && result->verdict != GRANT_GRANTED) {
+		broker->counters.failures++;
+		broker->flights.ops->ended(broker->flights.context, attempt, result);
+		answer_sign_in_failed(profile, result, now_ms);
+		return;
+	}
+	profile_settle(profile, result, now_ms - attempt->sent_ms, now_ms, chance(broker));
+	profile_expire(profile, now_ms);
+	if (attempt->step == ATTEMPT_SENT && profile->verdict != GRANT_TEMPORARY) {
+		flight_store(&broker->flights, profile);
+	}
+	broker->flights.ops->ended(broker->flights.context, attempt, result);
+	if (profile->verdict == GRANT_GRANTED) {
+		broker->counters.tokens++;
+		answer = answer_token(profile);
+		answer_all(&profile->waiters, &answer);
+		if (attempt->code) {
+			answer_all(&profile->sign_ins, &answer);
+		}
+	} else {
+		broker->counters.failures++;
+		answer_with_error(profile, now_ms);
+	}
+}
+
+static void concluded(
+	void *owner, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
+{
+	struct broker *broker = owner;
+
+	if (!attempt->profile) {
+		keep_of_gone(broker, attempt, result);
+		broker->flights.ops->ended(broker->flights.context, attempt, result);
+	} else if (!broker->shutting_down) {
+		/* A place at the host is free, and the next deadline has to be found. */
+		sooner(broker, now_ms);
+		settle(broker, attempt, result, now_ms);
+	}
+}
+
 static bool may_start(const struct profile *profile, int64_t now_ms)
 {
-	return !profile->attempt && profile_will_start(profile) && profile->due_ms <= now_ms &&
+	return !profile->attempt && profile_next_start(profile) <= now_ms &&
 	       profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX;
+}
+
+static bool is_waited_for(const struct profile *profile)
+{
+	return !TAILQ_EMPTY(&profile->waiters) || !TAILQ_EMPTY(&profile->sign_ins);
 }
 
 /* Those with waiters go first, then those due longest. */
 static bool goes_before(const struct profile *a, const struct profile *b)
 {
-	bool a_waits = !TAILQ_EMPTY(&a->waiters), b_waits = !TAILQ_EMPTY(&b->waiters);
+	bool a_waits = is_waited_for(a), b_waits = is_waited_for(b);
 
-	return a_waits != b_waits ? a_waits : a->due_ms < b->due_ms;
+	return a_waits != b_waits ? a_waits : profile_next_start(a) < profile_next_start(b);
 }
 
 static struct profile *next_to_start(struct broker *broker, int64_t now_ms)
@@ -412,27 +580,17 @@ static struct profile *next_to_start(struct broker *broker, int64_t now_ms)
 	return best;
 }
 
-/* False when there is no memory for it; it stays due. */
-static bool attempt_start(struct broker *broker, struct profile *profile, int64_t now_ms)
+static void start(struct broker *broker, struct profile *profile, int64_t now_ms)
 {
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	int64_t due_ms = profile->due_ms;
 
-	if (!attempt) {
-		profile->due_ms = now_ms + SCHEDULE_ATTEMPT_GAP_MS;
-		return false;
+	if (!profile->code) {
+		profile->due_ms = PROFILE_NEVER; /* its end says when the next one is */
 	}
-	attempt->profile = profile;
-	attempt->host = profile->host;
-	attempt->host->users++;
-	attempt->host->in_flight++;
-	attempt->sent_ms = now_ms;
-	attempt->context = broker->context;
-	profile->attempt = attempt;
-	profile->started_ms = now_ms;
-	profile->due_ms = PROFILE_NEVER;
-	broker->counters.attempts++;
-	broker->ops->start(broker->context, attempt);
-	return true;
+	if (!flight_start(&broker->flights, profile, now_ms)) {
+		profile->due_ms = due_ms;
+		profile->started_ms = now_ms; /* there was no memory: try again after the gap */
+	}
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -440,19 +598,25 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static int64_t first_deadline(const struct waiter_list *waiters)
+{
+	const struct waiter *first = TAILQ_FIRST(waiters);
+
+	return first ? first->deadline_ms : INT64_MAX;
+}
+
 /* When something has to happen for this profile. */
 static int64_t profile_next(const struct profile *profile)
 {
-	const struct waiter *first = TAILQ_FIRST(&profile->waiters);
-	int64_t next_ms = first ? first->deadline_ms : INT64_MAX;
+	int64_t next_ms = earlier(
+		first_deadline(&profile->waiters), first_deadline(&profile->sign_ins));
 
 	if (profile->token) {
 		next_ms = earlier(next_ms, token_usable_until(profile->token) + 1);
 	}
 	/* With no place at the host, the attempt that ends there wakes us. */
-	if (!profile->attempt && profile_will_start(profile) &&
-		profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX) {
-		next_ms = earlier(next_ms, profile->due_ms);
+	if (!profile->attempt && profile->host->in_flight < BROKER_HOST_ATTEMPTS_MAX) {
+		next_ms = earlier(next_ms, profile_next_start(profile));
 	}
 	return next_ms;
 }
@@ -465,6 +629,7 @@ static void expire_waiters(struct broker *broker, int64_t now_ms)
 
 	for (size_t i = 0; i < broker->roster.n; i++) {
 		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
+		waiters_take_due(&broker->roster.profiles[i]->sign_ins, &expired, now_ms);
 	}
 	TAILQ_FOREACH (waiter, &expired, link) {
 		broker->counters.timeouts++;
@@ -484,7 +649,7 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 		profile_expire(broker->roster.profiles[i], now_ms);
 	}
 	while ((profile = next_to_start(broker, now_ms))) {
-		attempt_start(broker, profile, now_ms);
+		start(broker, profile, now_ms);
 	}
 	expire_waiters(broker, now_ms);
 	broker->next_ms = INT64_MAX;
@@ -527,13 +692,25 @@ void broker_shutdown(struct broker *broker)
 	struct answer answer = {.outcome = OUTCOME_SHUTTING_DOWN};
 
 	broker->shutting_down = true;
+	flight_shutdown(&broker->flights);
 	for (size_t i = 0; i < broker->roster.n; i++) {
-		attempt_cancel(broker, broker->roster.profiles[i]);
-		answer_all(broker->roster.profiles[i], &answer);
+		if (broker->roster.profiles[i]->unsaved) {
+			flight_store(&broker->flights, broker->roster.profiles[i]);
+		}
+		answer_all(&broker->roster.profiles[i]->waiters, &answer);
+		answer_all(&broker->roster.profiles[i]->sign_ins, &answer);
 	}
 }
 
-const struct broker_counters *broker_counters(const struct broker *broker)
+bool broker_is_busy(const struct broker *broker)
 {
-	return &broker->counters;
+	return !LIST_EMPTY(&broker->flights.list);
+}
+
+struct broker_counters broker_counters(const struct broker *broker)
+{
+	struct broker_counters counters = broker->counters;
+
+	counters.attempts = broker->flights.n_sent;
+	return counters;
 }

@@ -12,11 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flight.h"
 #include "profile.h"
 #include "waiter.h"
 
 struct broker;
+struct code;
 struct settings;
+struct token;
 
 enum {
 	BROKER_HOST_ATTEMPTS_MAX = 8, /* in flight at one token host and port */
@@ -24,25 +27,8 @@ enum {
 		10 * 1000, /* between two rejections of a profile's token that make a request */
 	BROKER_WALL_STEP_MS = 5 * 1000, /* a smaller forward step of the wall clock is ignored */
 	BROKER_REFRESH_GAP_MS =
-		10 * 1000, /* between two auth.refresh of a profile that make a request */
-};
-
-/* One request to the token endpoint, from start to result. */
-struct attempt {
-	struct profile *profile;
-	struct host *host;
-	int64_t sent_ms;
-	void *context;  /* broker_new()'s */
-	void *transfer; /* whatever the HTTP side wants to remember */
-};
-
-struct broker_ops {
-	/* Sends the request; its result comes by broker_finish(), at once or later. */
-	void (*start)(void *context, struct attempt *attempt);
-	/* Drops it; no result comes. The attempt is freed afterwards. */
-	void (*cancel)(void *context, struct attempt *attempt);
-	/* Uniform over uint32_t. */
-	uint32_t (*random)(void *context);
+		10 * 1000,         /* between two auth.refresh of a profile that make a request */
+	BROKER_LOOK_GAP_MS = 1000, /* between two looks for new credentials */
 };
 
 struct broker_want {
@@ -61,7 +47,7 @@ struct broker_counters {
 /* NULL when there is no memory. ops and context are borrowed. */
 struct broker *broker_new(const struct broker_ops *ops, void *context);
 
-/* Cancels what is in flight. Nobody waits any more: broker_shutdown() came before. */
+/* Cancels all that is in flight. Nobody waits any more: broker_shutdown() came before. */
 void broker_free(struct broker *broker);
 
 /*
@@ -89,6 +75,17 @@ struct answer broker_get(struct broker *broker, struct profile *profile,
 struct answer broker_refresh(struct broker *broker, struct profile *profile, int64_t now_ms);
 
 /*
+ * Exchanges a code for a token: auth.authorize. The code is taken over in any case. As
+ * broker_get(); a refusal ends nothing but this wait.
+ */
+struct answer broker_sign_in(
+	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
+
+/* Puts a token in place that somebody else got: auth.setAccessToken. It is taken over. */
+struct answer broker_plant(
+	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms);
+
+/*
  * Waits for what broker_get() or broker_refresh() said was under way. waiter->done is set by the
  * caller; it will be called exactly once, unless broker_forget() comes first. Until then the waiter
  * is the broker's.
@@ -99,9 +96,13 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 /* Takes a waiter out whose asker has gone; takes one that is not waiting too. */
 void broker_forget(struct broker *broker, struct waiter *waiter);
 
-/* The result of an attempt; attempt is gone afterwards. Takes result->token out. */
+/* The result of an attempt; attempt may be gone afterwards. Takes out what it needs of result. */
 void broker_finish(struct broker *broker, struct attempt *attempt, struct grant_result *result,
 	int64_t now_ms);
+
+/* What broker_ops.store() began has ended: durable (NULL), or why not; attempt may be gone
+ * afterwards. */
+void broker_stored(struct broker *broker, struct attempt *attempt, const char *why, int64_t now_ms);
 
 /* Answers those whose deadline has come, lets tokens pass, starts what is due. Returns when to come
  * again; INT64_MAX: no need. */
@@ -114,8 +115,12 @@ int64_t broker_next(const struct broker *broker);
  * more. */
 void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms);
 
-/* Answers all with OUTCOME_SHUTTING_DOWN, cancels what is in flight and starts nothing any more. */
+/* Answers all with OUTCOME_SHUTTING_DOWN and starts nothing any more. What is in flight is
+ * cancelled, but for attempts that may bring a refresh token. */
 void broker_shutdown(struct broker *broker);
 
-const struct broker_counters *broker_counters(const struct broker *broker);
+/* Whether attempts are in flight. */
+bool broker_is_busy(const struct broker *broker);
+
+struct broker_counters broker_counters(const struct broker *broker);
 size_t broker_waiting(const struct broker *broker, const struct profile *profile);

@@ -299,6 +299,42 @@ static int64_t retry_after_ms(const struct answer_http *answer)
 							       : SCHEDULE_RETRY_AFTER_MAX_MS;
 }
 
+/* What a person or plugin has to do depends on what was refused. */
+static void judge_ended(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, const struct complaint *complaint,
+	struct grant_result *result)
+{
+	const char *colon = complaint->description[0] != '\0' ? ": " : "";
+
+	if (input->code) {
+		grant_fail(result, GRANT_LOGIN_REQUIRED,
+			"The login server %s refused the code for profile %s (HTTP %d %s%s%s); "
+			"sign "
+			"in again",
+			settings->token_host, settings->name, answer->status, complaint->error,
+			colon, complaint->description);
+	} else if (!input->refresh_token) {
+		grant_fail(result, GRANT_LOGIN_REQUIRED,
+			"The login server %s does not take the assertion of profile %s any more "
+			"(HTTP %d %s%s%s); put a new one in its place",
+			settings->token_host, settings->name, answer->status, complaint->error,
+			colon, complaint->description);
+	} else if (input->resent) {
+		grant_fail(result, GRANT_LOGIN_REQUIRED,
+			"The answer to an earlier request of profile %s was lost, and the login "
+			"server %s does not take its refresh token again (HTTP %d %s%s%s); sign in "
+			"again",
+			settings->name, settings->token_host, answer->status, complaint->error,
+			colon, complaint->description);
+	} else {
+		grant_fail(result, GRANT_LOGIN_REQUIRED,
+			"The login server %s has ended the session of profile %s (HTTP %d "
+			"%s%s%s); sign in again",
+			settings->token_host, settings->name, answer->status, complaint->error,
+			colon, complaint->description);
+	}
+}
+
 static void judge_refusal(const struct settings *settings, const struct grant_input *input,
 	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
 {
@@ -317,11 +353,7 @@ static void judge_refusal(const struct settings *settings, const struct grant_in
 			settings->token_host, answer->status, gap, complaint.error, colon,
 			complaint.description);
 	} else if (verdict == GRANT_LOGIN_REQUIRED) {
-		grant_fail(result, verdict,
-			"The login server %s has ended this session (HTTP %d%s%s%s%s); sign in "
-			"again",
-			settings->token_host, answer->status, gap, complaint.error, colon,
-			complaint.description);
+		judge_ended(settings, input, answer, &complaint, result);
 	} else {
 		grant_fail(result, verdict,
 			"The login server %s refused profile %s (HTTP %d%s%s%s%s); check its "

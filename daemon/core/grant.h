@@ -37,6 +37,7 @@ struct grant_input {
 	const struct secret *code, *code_verifier;
 	const char *redirect_uri;
 	const struct secret *client_assertion; /* for private_key_jwt */
+	bool resent; /* the refresh token was sent before, and the answer was lost */
 };
 
 struct grant {

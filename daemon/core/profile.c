@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "schedule.h"
 #include "settings.h"
 #include "token.h"
@@ -17,10 +18,12 @@ struct profile *profile_new(struct settings *settings)
 	}
 	profile->settings = settings;
 	TAILQ_INIT(&profile->waiters);
+	TAILQ_INIT(&profile->sign_ins);
 	profile->due_ms = PROFILE_NEVER;
 	profile->started_ms = INT64_MIN;
 	profile->rejected_ms = INT64_MIN;
 	profile->asked_ms = INT64_MIN;
+	profile->looked_ms = INT64_MIN;
 	return profile;
 }
 
@@ -45,6 +48,9 @@ void profile_free(struct profile *profile)
 	}
 	error_clear(&profile->last_error);
 	answer_clear(&profile->last_answer);
+	login_done(&profile->login);
+	code_free(profile->code);
+	token_free(profile->held);
 	token_free(profile->token);
 	settings_unref(profile->settings);
 	free(profile);
@@ -84,14 +90,36 @@ const char *profile_state_name(enum profile_state state)
 	return names[state];
 }
 
+bool profile_is_stored(const struct profile *profile)
+{
+	return (profile->settings->grant->parts & GRANT_SESSION) ||
+	       profile->settings->persist_tokens;
+}
+
+/* A seed is there that was never used; one that has changed since is found by flight_start(). */
+static bool has_first_seed(const struct profile *profile)
+{
+	return (profile->settings->grant->parts & GRANT_SEED) && profile->login.seed[0] == '\0' &&
+	       profile->settings->secrets[SETTINGS_REFRESH_TOKEN].value;
+}
+
+bool profile_can_ask(const struct profile *profile)
+{
+	unsigned parts = profile->settings->grant->parts;
+
+	return !(parts & (GRANT_SESSION | GRANT_PLANTED)) || profile->login.refresh_token ||
+	       has_first_seed(profile) || (profile_is_stored(profile) && !profile->loaded);
+}
+
 bool profile_may_fetch(const struct profile *profile)
 {
-	return profile->settings->refresh_access_token || profile->generation == 0;
+	return profile_can_ask(profile) &&
+	       (profile->settings->refresh_access_token || profile->generation == 0);
 }
 
 bool profile_will_start(const struct profile *profile)
 {
-	return profile->wanted || profile_may_fetch(profile);
+	return profile->wanted || profile_may_fetch(profile) || !profile_can_ask(profile);
 }
 
 bool profile_backs_off(const struct profile *profile, int64_t now_ms)
@@ -126,9 +154,17 @@ static int64_t not_before(const struct profile *profile, int64_t due_ms)
 	return due_ms > earliest ? due_ms : earliest;
 }
 
+int64_t profile_next_start(const struct profile *profile)
+{
+	if (profile->code) {
+		return earliest_start(profile);
+	}
+	return profile_will_start(profile) ? profile->due_ms : PROFILE_NEVER;
+}
+
 bool profile_flies(const struct profile *profile, int64_t now_ms)
 {
-	return profile->attempt ||
+	return profile->attempt || profile->code ||
 	       (profile_will_start(profile) && profile->due_ms <= not_before(profile, now_ms));
 }
 
@@ -161,11 +197,39 @@ static void remember_error(
 	};
 }
 
+/* Where there is nothing to ask with, an attempt is due when the token has passed: it tells what
+ * has to be done. */
 static void renew_at_refresh_point(struct profile *profile)
 {
-	profile->due_ms = profile->settings->refresh_access_token
-				  ? not_before(profile, profile->token->refresh_ms)
-				  : PROFILE_NEVER;
+	if (!profile_can_ask(profile)) {
+		profile->due_ms = token_usable_until(profile->token) + 1;
+	} else if (profile->settings->refresh_access_token) {
+		profile->due_ms = not_before(profile, profile->token->refresh_ms);
+	} else {
+		profile->due_ms = PROFILE_NEVER;
+	}
+}
+
+/* Takes token over. */
+static void take_token(
+	struct profile *profile, struct token *token, int64_t now_ms, uint32_t random)
+{
+	token_free(profile->token);
+	profile->token = token;
+	token->refresh_ms = token->sent_ms +
+			    schedule_refresh(token->lifetime_ms, token->refresh_in_ms, random);
+	profile->generation++;
+	profile->verdict = GRANT_GRANTED;
+	profile->wanted = false;
+	profile->repeated = false;
+	profile->failures = 0;
+	error_clear(&profile->last_error);
+	renew_at_refresh_point(profile);
+}
+
+void profile_plant(struct profile *profile, struct token *token, int64_t now_ms, uint32_t random)
+{
+	take_token(profile, token, now_ms, random);
 }
 
 void profile_settle(struct profile *profile, struct grant_result *result, int64_t duration_ms,
@@ -185,24 +249,18 @@ void profile_settle(struct profile *profile, struct grant_result *result, int64_
 			"The login server %s answered so late that the token had already passed",
 			profile->settings->token_host);
 	}
-	profile->verdict = result->verdict;
 	if (result->verdict == GRANT_GRANTED) {
-		token_free(profile->token);
-		profile->token = result->token;
+		take_token(profile, result->token, now_ms, random);
 		result->token = NULL;
-		profile->token->refresh_ms = profile->token->sent_ms +
-					     schedule_refresh(profile->token->lifetime_ms,
-						     profile->token->refresh_in_ms, random);
-		profile->generation++;
-		profile->wanted = false;
-		profile->failures = 0;
-		error_clear(&profile->last_error);
-		renew_at_refresh_point(profile);
 		return;
 	}
+	profile->verdict = result->verdict;
 	profile->failures++;
 	remember_error(profile, result, now_ms);
-	if (result->verdict == GRANT_TEMPORARY) {
+	if (result->lost && !profile->repeated) {
+		profile->repeated = true;
+		profile->due_ms = not_before(profile, now_ms);
+	} else if (result->verdict == GRANT_TEMPORARY) {
 		profile->due_ms = not_before(profile,
 			now_ms + schedule_retry(profile->failures, result->retry_after_ms, random));
 	} else if (result->verdict == GRANT_PERMANENT) {
@@ -220,11 +278,32 @@ void profile_expire(struct profile *profile, int64_t now_ms)
 	}
 }
 
+void profile_resume(struct profile *profile, int64_t now_ms)
+{
+	if (profile->verdict == GRANT_GRANTED && profile->token) {
+		renew_at_refresh_point(profile);
+	} else if (profile->verdict == GRANT_NONE || profile->verdict == GRANT_GRANTED) {
+		profile->due_ms = not_before(profile, now_ms);
+	}
+}
+
+void profile_mend(struct profile *profile, int64_t now_ms)
+{
+	profile->verdict = profile->token ? GRANT_GRANTED : GRANT_NONE;
+	profile->failures = 0;
+	profile->due_ms = not_before(profile, now_ms);
+}
+
 void profile_reset(struct profile *profile, int64_t now_ms)
 {
 	token_free(profile->token);
 	profile->token = NULL;
+	token_free(profile->held);
+	profile->held = NULL;
+	code_free(profile->code);
+	profile->code = NULL;
 	profile->verdict = GRANT_NONE;
+	profile->repeated = false;
 	profile->failures = 0;
 	error_clear(&profile->last_error);
 	answer_clear(&profile->last_answer);
@@ -233,15 +312,14 @@ void profile_reset(struct profile *profile, int64_t now_ms)
 
 void profile_change(struct profile *profile, struct settings *settings, int64_t now_ms)
 {
-	bool mended = profile->verdict == GRANT_PERMANENT &&
+	bool mended = (profile->verdict == GRANT_PERMANENT ||
+			      profile->verdict == GRANT_LOGIN_REQUIRED) &&
 		      !settings_same_credentials(profile->settings, settings);
 
 	settings_unref(profile->settings);
 	profile->settings = settings;
 	if (mended) {
-		profile->verdict = profile->token ? GRANT_GRANTED : GRANT_NONE;
-		profile->failures = 0;
-		profile->due_ms = not_before(profile, now_ms);
+		profile_mend(profile, now_ms);
 	} else if (profile->verdict == GRANT_GRANTED && profile->token) {
 		renew_at_refresh_point(profile);
 	} else if (profile->verdict == GRANT_GRANTED && profile_may_fetch(profile)) {

@@ -8,9 +8,11 @@
 #include <stdint.h>
 
 #include "grant.h"
+#include "login.h"
 #include "waiter.h"
 
 struct attempt;
+struct code;
 struct host;
 struct settings;
 struct token;
@@ -50,12 +52,20 @@ struct profile_error {
 
 /* Times are on the scale of now_ms. Strings are owned, NULL where there is nothing to tell. */
 struct profile {
-	struct settings *settings;  /* owned */
-	struct host *host;          /* where its attempts are counted; the broker's */
-	struct token *token;        /* owned; NULL, or above its margin at the last tick */
-	struct attempt *attempt;    /* in flight; NULL: none */
-	struct waiter_list waiters; /* the earliest deadline first */
-	uint64_t generation;        /* tokens so far */
+	struct settings *settings; /* owned */
+	struct host *host;         /* where its attempts are counted; the broker's */
+	struct token *token;       /* owned; NULL, or above its margin at the last tick */
+	struct attempt *attempt;   /* in flight; NULL: none */
+	struct login login;        /* of grants that begin with one */
+	bool loaded;               /* what was stored of it has been read back */
+	struct code *code;         /* owned; a sign-in that waits for its attempt, NULL: none */
+	struct token *held;        /* owned; a token that may be handed out as soon as the login is
+				      durable; NULL: none */
+	bool unsaved;              /* the login could not be made durable yet */
+	bool repeated;             /* a lost answer has already been asked for once more, at once */
+	struct waiter_list waiters;  /* the earliest deadline first */
+	struct waiter_list sign_ins; /* those who wait for a code's exchange; likewise */
+	uint64_t generation;         /* tokens so far */
 	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
 	unsigned failures;          /* in a row */
@@ -63,6 +73,7 @@ struct profile {
 	int64_t started_ms; /* when the last attempt started; INT64_MIN: none did */
 	int64_t rejected_ms; /* when a rejected token last started a flight; INT64_MIN: never */
 	int64_t asked_ms;    /* when auth.refresh last started a flight; INT64_MIN: never */
+	int64_t looked_ms;   /* when it was last looked for new credentials; INT64_MIN: never */
 	struct profile_answer last_answer;
 	struct profile_error last_error;
 };
@@ -77,8 +88,18 @@ void profile_free(struct profile *profile);
 enum profile_state profile_state(const struct profile *profile);
 const char *profile_state_name(enum profile_state state);
 
+/* Whether some of it outlives the daemon: its login, or with persist_tokens its token. */
+bool profile_is_stored(const struct profile *profile);
+
+/* When the next attempt wants to start: when it is due and will start, or as soon as may be for a
+ * sign-in. */
+int64_t profile_next_start(const struct profile *profile);
+
+/* Whether there is anything to ask with: without a sign-in, some grants have nothing. */
+bool profile_can_ask(const struct profile *profile);
+
 /* Whether an attempt may start by itself or for a caller (refresh_access_token; the first token is
- * always fetched). */
+ * always fetched; and there is something to ask with). */
 bool profile_may_fetch(const struct profile *profile);
 
 /* Whether the next attempt starts when it is due: always by itself, or because it is wanted. */
@@ -100,6 +121,15 @@ void profile_want(struct profile *profile, int64_t now_ms);
 void profile_settle(struct profile *profile, struct grant_result *result, int64_t duration_ms,
 	int64_t now_ms, uint32_t random);
 
+/* Takes over a token that came another way; the last verdict is over. */
+void profile_plant(struct profile *profile, struct token *token, int64_t now_ms, uint32_t random);
+
+/* After an attempt that changed nothing: makes the next one due when the token asks for it. */
+void profile_resume(struct profile *profile, int64_t now_ms);
+
+/* There are new credentials: the verdict on those before is over, and an attempt due. */
+void profile_mend(struct profile *profile, int64_t now_ms);
+
 /* Drops a token that is below its margin. */
 void profile_expire(struct profile *profile, int64_t now_ms);
 
@@ -108,6 +138,6 @@ void profile_reset(struct profile *profile, int64_t now_ms);
 
 /*
  * Puts new settings of the same identity in place, and takes them over; other credentials end a
- * permanent verdict, and refresh_access_token holds at once.
+ * verdict on those before, and refresh_access_token holds at once.
  */
 void profile_change(struct profile *profile, struct settings *settings, int64_t now_ms);

@@ -69,6 +69,11 @@ bool settings_same_identity(const struct settings *a, const struct settings *b)
 	       same(a->resource, b->resource);
 }
 
+bool settings_same_session(const struct settings *a, const struct settings *b)
+{
+	return same(a->token_url, b->token_url) && same(a->client_id, b->client_id);
+}
+
 bool settings_same_credentials(const struct settings *a, const struct settings *b)
 {
 	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {

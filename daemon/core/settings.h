@@ -94,5 +94,8 @@ void settings_unref(struct settings *settings);
  * scope, audience). */
 bool settings_same_identity(const struct settings *a, const struct settings *b);
 
+/* Whether a refresh token got with one may be sent under the other (token URL, client). */
+bool settings_same_session(const struct settings *a, const struct settings *b);
+
 /* Whether they would send the same credentials. */
 bool settings_same_credentials(const struct settings *a, const struct settings *b);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/code.h"
 #include "core/secret.h"
 #include "core/token.h"
 #include "fixture.h"
@@ -37,8 +38,109 @@ static void land(struct attempt *attempt)
 
 static void cancel(void *context, struct attempt *attempt)
 {
-	world.cancelled++;
-	land(attempt);
+	if (attempt->step == ATTEMPT_SENT) {
+		world.cancelled++;
+		land(attempt);
+		return;
+	}
+	for (unsigned i = 0; i < world.n_writing; i++) {
+		if (world.writing[i] == attempt) {
+			world.writing[i] = world.writing[--world.n_writing];
+		}
+	}
+}
+
+static bool prepare(void *context, struct settings *settings, char why[GRANT_MESSAGE_SIZE])
+{
+	snprintf(why, GRANT_MESSAGE_SIZE, "%s", world.unprepared ? world.unprepared : "");
+	return !world.unprepared;
+}
+
+static bool renewed(void *context, const struct settings *settings)
+{
+	return world.renewed;
+}
+
+/* ---- the disk */
+
+struct record *world_record(const char *profile)
+{
+	struct record *record = world.records;
+
+	while (record->profile[0] != '\0' && strcmp(record->profile, profile) != 0) {
+		record++;
+		ck_assert(record < world.records + WORLD_RECORDS_MAX);
+	}
+	return record;
+}
+
+static void write_text(char dst[WORLD_TEXT_SIZE], const struct secret *secret)
+{
+	snprintf(dst, WORLD_TEXT_SIZE, "%s", secret ? secret_reveal(secret) : "");
+}
+
+static void write_record(
+	const struct settings *settings, const struct login *login, const struct token *token)
+{
+	struct record *record = world_record(settings->name);
+
+	snprintf(record->profile, sizeof(record->profile), "%s", settings->name);
+	snprintf(record->token_url, sizeof(record->token_url), "%s", settings->token_url);
+	write_text(record->refresh_token, login->refresh_token);
+	memcpy(record->seed, login->seed, sizeof(record->seed));
+	record->sending = login->sending;
+	record->token[0] = '\0';
+	if (token && settings->persist_tokens) {
+		write_text(record->token, token->value);
+		record->sent_ms = token->sent_ms;
+		record->lifetime_ms = token->lifetime_ms;
+	}
+	record->writes++;
+}
+
+static void store(void *context, struct attempt *attempt, const struct settings *settings,
+	const struct login *login, const struct token *token)
+{
+	if (!world.disk_error) {
+		write_record(settings, login, token);
+	}
+	if (attempt && world.disk_is_slow) {
+		world.writing[world.n_writing++] = attempt;
+	} else if (attempt) {
+		broker_stored(world.broker, attempt, world.disk_error, world.now_ms);
+	}
+}
+
+static bool load(void *context, const struct settings *settings, struct login *login,
+	struct token **token, char why[GRANT_MESSAGE_SIZE])
+{
+	const struct record *record = world_record(settings->name);
+
+	if (strcmp(record->token_url, settings->token_url) != 0) {
+		return true; /* there is none, or a foreign one */
+	}
+	if (record->refresh_token[0] != '\0') {
+		login->refresh_token = secret_new(
+			record->refresh_token, strlen(record->refresh_token));
+	}
+	memcpy(login->seed, record->seed, sizeof(login->seed));
+	login->sending = record->sending;
+	if (record->token[0] != '\0') {
+		*token = token_new(secret_new(record->token, strlen(record->token)),
+			record->sent_ms, record->lifetime_ms);
+	}
+	return true;
+}
+
+/* The seeds of tests are short enough to be their own hashes. */
+static bool hash(void *context, const struct secret *seed, char ret_hash[LOGIN_HASH_SIZE])
+{
+	snprintf(ret_hash, LOGIN_HASH_SIZE, "#%s", secret_reveal(seed));
+	return true;
+}
+
+static void ended(void *context, const struct attempt *attempt, const struct grant_result *result)
+{
 }
 
 static uint32_t chance(void *context)
@@ -46,7 +148,17 @@ static uint32_t chance(void *context)
 	return world.random;
 }
 
-static const struct broker_ops ops = {start, cancel, chance};
+static const struct broker_ops ops = {
+	.prepare = prepare,
+	.renewed = renewed,
+	.start = start,
+	.store = store,
+	.load = load,
+	.hash = hash,
+	.cancel = cancel,
+	.ended = ended,
+	.random = chance,
+};
 
 static bool may_still(void *context, const struct waiter *waiter)
 {
@@ -63,6 +175,13 @@ void world_end(void)
 {
 	broker_shutdown(world.broker);
 	broker_free(world.broker);
+}
+
+void world_crash(void)
+{
+	broker_shutdown(world.broker);
+	broker_free(world.broker);
+	world.broker = broker_new(&ops, NULL);
 }
 
 void world_configure(struct settings **settings, size_t n)
@@ -149,17 +268,55 @@ void caller_refresh(struct caller *caller, struct profile *profile)
 	wait_if_told(caller, profile, broker_refresh(world.broker, profile, world.now_ms));
 }
 
-void world_grant(struct attempt *attempt, const char *token, int64_t lifetime_ms)
+void caller_sign_in(struct caller *caller, struct profile *profile, const char *code)
 {
-	struct grant_result result = {.verdict = GRANT_GRANTED, .status = 200};
+	struct code *carrier = code_new();
 
-	result.token = token_new(secret_new(token, strlen(token)), attempt->sent_ms, lifetime_ms);
+	carrier->code = secret_new(code, strlen(code));
+	*caller = (struct caller){0};
+	wait_if_told(caller, profile, broker_sign_in(world.broker, profile, carrier, world.now_ms));
+}
+
+static struct token *make_token(const char *value, int64_t sent_ms, int64_t lifetime_ms)
+{
+	return token_new(secret_new(value, strlen(value)), sent_ms, lifetime_ms);
+}
+
+struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms)
+{
+	struct answer answer = broker_plant(
+		world.broker, profile, make_token(token, world.now_ms, lifetime_ms), world.now_ms);
+
+	world_settle();
+	return answer;
+}
+
+/* Takes result over. */
+static void finish(struct attempt *attempt, struct grant_result *result)
+{
 	land(attempt);
-	broker_finish(world.broker, attempt, &result, world.now_ms);
-	grant_result_done(&result);
+	broker_finish(world.broker, attempt, result, world.now_ms);
+	grant_result_done(result);
 	if (!world.on_start) {
 		world_settle();
 	}
+}
+
+void world_grant_login(
+	struct attempt *attempt, const char *token, int64_t lifetime_ms, const char *refresh_token)
+{
+	struct grant_result result = {.verdict = GRANT_GRANTED, .status = 200};
+
+	result.token = make_token(token, attempt->sent_ms, lifetime_ms);
+	if (refresh_token) {
+		result.refresh_token = secret_new(refresh_token, strlen(refresh_token));
+	}
+	finish(attempt, &result);
+}
+
+void world_grant(struct attempt *attempt, const char *token, int64_t lifetime_ms)
+{
+	world_grant_login(attempt, token, lifetime_ms, NULL);
 }
 
 void world_fail(struct attempt *attempt, enum grant_verdict verdict, int64_t retry_after_ms)
@@ -167,11 +324,25 @@ void world_fail(struct attempt *attempt, enum grant_verdict verdict, int64_t ret
 	struct grant_result result = {.retry_after_ms = retry_after_ms, .status = 500};
 
 	grant_fail(&result, verdict, "it failed");
-	land(attempt);
-	broker_finish(world.broker, attempt, &result, world.now_ms);
-	if (!world.on_start) {
-		world_settle();
-	}
+	finish(attempt, &result);
+}
+
+void world_lose(struct attempt *attempt)
+{
+	struct grant_result result = {.lost = true};
+
+	grant_fail(&result, GRANT_TEMPORARY, "it was lost");
+	finish(attempt, &result);
+}
+
+void world_written(void)
+{
+	struct attempt *attempt = world.writing[0];
+
+	ck_assert_uint_eq(world.n_writing, 1);
+	world.n_writing = 0;
+	broker_stored(world.broker, attempt, world.disk_error, world.now_ms);
+	world_settle();
 }
 
 struct attempt *world_attempt(void)

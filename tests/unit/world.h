@@ -10,7 +10,19 @@
 #include "core/broker.h"
 #include "core/settings.h"
 
-enum { WORLD_ATTEMPTS_MAX = 4096 };
+enum { WORLD_ATTEMPTS_MAX = 4096, WORLD_RECORDS_MAX = 64, WORLD_TEXT_SIZE = 128 };
+
+/* What is durable of a profile. */
+struct record {
+	char profile[WORLD_TEXT_SIZE];
+	char token_url[WORLD_TEXT_SIZE];
+	char refresh_token[WORLD_TEXT_SIZE]; /* "": none */
+	char seed[LOGIN_HASH_SIZE];
+	bool sending;
+	char token[WORLD_TEXT_SIZE]; /* "": none */
+	int64_t sent_ms, lifetime_ms;
+	unsigned writes;
+};
 
 struct world {
 	struct broker *broker;
@@ -19,7 +31,14 @@ struct world {
 	struct attempt *in_flight[WORLD_ATTEMPTS_MAX];
 	unsigned n_in_flight, most_in_flight;
 	unsigned started, cancelled;
-	int64_t started_ms[WORLD_ATTEMPTS_MAX]; /* when the n-th attempt started */
+	int64_t started_ms[WORLD_ATTEMPTS_MAX];   /* when the n-th attempt started */
+	struct record records[WORLD_RECORDS_MAX]; /* the disk */
+	const char *disk_error;                   /* why nothing can be written, NULL: it can */
+	bool disk_is_slow; /* a write that is waited for ends with world_written() alone */
+	struct attempt *writing[WORLD_ATTEMPTS_MAX];
+	unsigned n_writing;
+	const char *unprepared; /* why credentials cannot be read, NULL: they can */
+	bool renewed;           /* new credentials were put in place */
 	/* Answers each attempt as soon as it starts, when set. */
 	void (*on_start)(struct attempt *attempt);
 	/* Who may still wait at a reload; all, when NULL. */
@@ -61,6 +80,25 @@ void caller_refresh(struct caller *caller, struct profile *profile);
 /* How an attempt ends. */
 void world_grant(struct attempt *attempt, const char *token, int64_t lifetime_ms);
 void world_fail(struct attempt *attempt, enum grant_verdict verdict, int64_t retry_after_ms);
+
+/* The answer brings a refresh token too. */
+void world_grant_login(
+	struct attempt *attempt, const char *token, int64_t lifetime_ms, const char *refresh_token);
+
+/* No answer comes, and the server may have acted. */
+void world_lose(struct attempt *attempt);
+
+/* The only write that is waited for ends. */
+void world_written(void);
+
+/* What is durable of a profile; all is empty where nothing is. */
+struct record *world_record(const char *profile);
+
+/* A crash: the broker is gone, the disk stays. world_configure() begins anew. */
+void world_crash(void);
+
+void caller_sign_in(struct caller *caller, struct profile *profile, const char *code);
+struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms);
 
 /* The only attempt in flight. */
 struct attempt *world_attempt(void);

@@ -1,0 +1,384 @@
+#include "flight.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "code.h"
+#include "profile.h"
+#include "secret.h"
+#include "settings.h"
+#include "token.h"
+
+/* ---- life of an attempt */
+
+static struct attempt *attempt_new(struct flights *flights, struct profile *profile)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+	if (!attempt) {
+		return NULL;
+	}
+	attempt->profile = profile;
+	attempt->settings = settings_ref(profile->settings);
+	attempt->host = profile->host;
+	attempt->host->users++;
+	attempt->host->in_flight++;
+	attempt->context = flights->context;
+	profile->attempt = attempt;
+	LIST_INSERT_HEAD(&flights->list, attempt, link);
+	return attempt;
+}
+
+/* It is in flight no more. */
+static void attempt_land(struct flights *flights, struct attempt *attempt)
+{
+	LIST_REMOVE(attempt, link);
+	attempt->host->in_flight--;
+	host_leave(&flights->hosts, attempt->host);
+	if (attempt->profile) {
+		attempt->profile->attempt = NULL;
+	}
+}
+
+static void attempt_free(struct attempt *attempt)
+{
+	settings_unref(attempt->settings);
+	secret_free(attempt->refresh_token);
+	secret_free(attempt->client_assertion);
+	code_free(attempt->code);
+	login_done(&attempt->login);
+	grant_result_done(&attempt->result);
+	free(attempt);
+}
+
+static void drop(struct flights *flights, struct attempt *attempt)
+{
+	flights->ops->cancel(flights->context, attempt);
+	attempt_land(flights, attempt);
+	attempt_free(attempt);
+}
+
+static void conclude(struct flights *flights, struct attempt *attempt, struct grant_result *result,
+	int64_t now_ms)
+{
+	attempt_land(flights, attempt);
+	flights->concluded(flights->owner, attempt, result, now_ms);
+	attempt_free(attempt);
+}
+
+/* It ends before anything was sent. */
+static void fail(struct flights *flights, struct attempt *attempt, enum grant_verdict verdict,
+	const char *why, int64_t now_ms)
+{
+	struct grant_result result = {0};
+
+	grant_fail(&result, verdict, "%s", why);
+	conclude(flights, attempt, &result, now_ms);
+}
+
+static void store(struct flights *flights, struct attempt *attempt, enum attempt_step step,
+	const struct token *token)
+{
+	attempt->step = step;
+	flights->ops->store(
+		flights->context, attempt, attempt->settings, &attempt->profile->login, token);
+}
+
+void flight_store(struct flights *flights, const struct profile *profile)
+{
+	if (profile_is_stored(profile) && profile->loaded) {
+		flights->ops->store(
+			flights->context, NULL, profile->settings, &profile->login, profile->token);
+	}
+}
+
+/* ---- what to send */
+
+static void send(struct flights *flights, struct attempt *attempt, int64_t now_ms)
+{
+	attempt->step = ATTEMPT_SENT;
+	attempt->sent_ms = now_ms;
+	attempt->profile->started_ms = now_ms;
+	flights->n_sent++;
+	flights->ops->start(flights->context, attempt);
+}
+
+/* A seed that was never used goes before the refresh token that came of another one. */
+static bool use_new_seed(struct flights *flights, struct profile *profile)
+{
+	const struct secret *seed = profile->settings->secrets[SETTINGS_REFRESH_TOKEN].value;
+	char hash[LOGIN_HASH_SIZE];
+
+	if (!(profile->settings->grant->parts & GRANT_SEED) || !seed) {
+		return true;
+	}
+	if (!flights->ops->hash(flights->context, seed, hash)) {
+		return false;
+	}
+	return strcmp(hash, profile->login.seed) == 0 || login_plant(&profile->login, seed, hash);
+}
+
+static void fail_without_login(struct flights *flights, struct attempt *attempt, int64_t now_ms)
+{
+	const struct settings *settings = attempt->settings;
+	const char *problem = settings->secrets[SETTINGS_REFRESH_TOKEN].problem;
+	struct grant_result result = {0};
+
+	if (problem) {
+		grant_fail(&result, GRANT_PERMANENT, "%s", problem);
+	} else if (settings->grant->parts & GRANT_PLANTED) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s has no token; give it one: gctoken set-token %s",
+			settings->name, settings->name);
+	} else if (settings->grant->parts & GRANT_CODE) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s needs a sign-in: gctoken authorize %s", settings->name,
+			settings->name);
+	} else {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"The refresh token of profile %s has been used up; put a new one in its "
+			"place",
+			settings->name);
+	}
+	conclude(flights, attempt, &result, now_ms);
+}
+
+static void send_refresh_token(struct flights *flights, struct attempt *attempt, int64_t now_ms)
+{
+	struct login *login = &attempt->profile->login;
+
+	attempt->refresh_token = secret_new(
+		secret_reveal(login->refresh_token), secret_len(login->refresh_token));
+	if (!attempt->refresh_token) {
+		fail(flights, attempt, GRANT_TEMPORARY, "The daemon is out of memory", now_ms);
+	} else if (login->sending) {
+		attempt->resent = true; /* it was noted before */
+		send(flights, attempt, now_ms);
+	} else {
+		login->sending = true;
+		store(flights, attempt, ATTEMPT_NOTING, attempt->profile->token);
+	}
+}
+
+static void choose(struct flights *flights, struct attempt *attempt, int64_t now_ms)
+{
+	struct profile *profile = attempt->profile;
+	unsigned parts = attempt->settings->grant->parts;
+
+	if (profile->code) {
+		attempt->code = profile->code;
+		profile->code = NULL;
+		send(flights, attempt, now_ms);
+	} else if (!(parts & (GRANT_SESSION | GRANT_PLANTED))) {
+		send(flights, attempt, now_ms);
+	} else if (!use_new_seed(flights, profile)) {
+		fail(flights, attempt, GRANT_TEMPORARY, "The daemon is out of memory", now_ms);
+	} else if (profile->login.refresh_token) {
+		send_refresh_token(flights, attempt, now_ms);
+	} else {
+		fail_without_login(flights, attempt, now_ms);
+	}
+}
+
+/* Gets back what was stored, once: the login, and into the result a token. */
+static bool load(struct flights *flights, struct attempt *attempt, char why[GRANT_MESSAGE_SIZE])
+{
+	struct profile *profile = attempt->profile;
+
+	if (profile->loaded || !profile_is_stored(profile)) {
+		return true;
+	}
+	attempt->result.verdict = GRANT_GRANTED;
+	profile->loaded = flights->ops->load(
+		flights->context, attempt->settings, &profile->login, &attempt->result.token, why);
+	return profile->loaded;
+}
+
+bool flight_start(struct flights *flights, struct profile *profile, int64_t now_ms)
+{
+	char why[GRANT_MESSAGE_SIZE];
+	struct attempt *attempt = attempt_new(flights, profile);
+
+	if (!attempt) {
+		return false;
+	}
+	if (!flights->ops->prepare(flights->context, attempt->settings, why) ||
+		!load(flights, attempt, why)) {
+		fail(flights, attempt, GRANT_PERMANENT, why, now_ms);
+	} else if (token_usable(attempt->result.token, now_ms) && !profile->code) {
+		conclude(flights, attempt, &attempt->result, now_ms);
+	} else if (profile->unsaved && !profile->code) {
+		grant_result_done(&attempt->result);
+		attempt->result.verdict = GRANT_GRANTED;
+		attempt->result.token = profile->held;
+		profile->held = NULL;
+		store(flights, attempt, ATTEMPT_KEEPING, attempt->result.token);
+	} else {
+		choose(flights, attempt, now_ms);
+	}
+	return true;
+}
+
+/* ---- what came back */
+
+/* Puts into the login what the answer changes. True when that has to be durable before anybody gets
+ * the token. */
+static bool take_login(struct attempt *attempt, struct grant_result *result)
+{
+	struct login *login = &attempt->profile->login;
+	bool granted = result->verdict == GRANT_GRANTED;
+	bool renewed = result->refresh_token && (granted || attempt->refresh_token);
+
+	if (attempt->code && !granted) {
+		return false; /* whatever session there is goes on */
+	}
+	if (renewed || attempt->code || result->verdict == GRANT_LOGIN_REQUIRED) {
+		login_set(login, result->refresh_token);
+		result->refresh_token = NULL;
+	} else if (!result->lost) {
+		login->sending = false;
+	}
+	return renewed;
+}
+
+void flight_finish(struct flights *flights, struct attempt *attempt, struct grant_result *result,
+	int64_t now_ms)
+{
+	bool is_login = attempt->refresh_token || attempt->code;
+
+	assert(attempt->step == ATTEMPT_SENT);
+	result->lost = result->lost && attempt->refresh_token;
+	if (!attempt->profile || !is_login || !take_login(attempt, result)) {
+		conclude(flights, attempt, result, now_ms);
+		return;
+	}
+	attempt->result = *result;
+	result->token = NULL;
+	store(flights, attempt, ATTEMPT_KEEPING, attempt->stale ? NULL : attempt->result.token);
+}
+
+static void keep_failed(
+	struct flights *flights, struct attempt *attempt, const char *why, int64_t now_ms)
+{
+	struct profile *profile = attempt->profile;
+
+	token_free(profile->held);
+	profile->held = attempt->result.token;
+	attempt->result.token = NULL;
+	profile->unsaved = true;
+	grant_fail(&attempt->result, GRANT_TEMPORARY, "%s", why);
+	conclude(flights, attempt, &attempt->result, now_ms);
+}
+
+static void kept(struct flights *flights, struct attempt *attempt, int64_t now_ms)
+{
+	struct profile *profile = attempt->profile;
+	bool again = profile->unsaved;
+
+	profile->unsaved = false;
+	if (again && !token_usable(attempt->result.token, now_ms)) {
+		grant_result_done(&attempt->result);
+		choose(flights, attempt, now_ms); /* it took so long that a new one is needed */
+	} else {
+		conclude(flights, attempt, &attempt->result, now_ms);
+	}
+}
+
+void flight_stored(
+	struct flights *flights, struct attempt *attempt, const char *why, int64_t now_ms)
+{
+	if (!attempt->profile) {
+		conclude(flights, attempt, &attempt->result, now_ms);
+	} else if (attempt->step == ATTEMPT_KEEPING && why) {
+		keep_failed(flights, attempt, why, now_ms);
+	} else if (attempt->step == ATTEMPT_KEEPING) {
+		kept(flights, attempt, now_ms);
+	} else if (why) {
+		attempt->profile->login.sending = false;
+		fail(flights, attempt, GRANT_TEMPORARY, why, now_ms);
+	} else {
+		send(flights, attempt, now_ms);
+	}
+}
+
+/* ---- those that are not wanted any more */
+
+/* Whether a refresh token would be lost with it. */
+static bool is_precious(const struct attempt *attempt)
+{
+	return (attempt->refresh_token || attempt->code) && attempt->step != ATTEMPT_NOTING;
+}
+
+/* Drops one that nothing is lost with. True: it goes on. */
+static bool drop_unless_precious(struct flights *flights, struct attempt *attempt)
+{
+	if (is_precious(attempt)) {
+		return true;
+	}
+	if (attempt->step == ATTEMPT_NOTING && attempt->profile) {
+		attempt->profile->login.sending = false;
+	}
+	drop(flights, attempt);
+	return false;
+}
+
+void flight_disown(struct flights *flights, struct profile *profile)
+{
+	if (profile->attempt && drop_unless_precious(flights, profile->attempt)) {
+		profile->attempt->stale = true;
+	}
+}
+
+void flight_detach(struct flights *flights, struct profile *profile)
+{
+	if (profile->unsaved) {
+		flight_store(flights, profile); /* the disk may have got well */
+		profile->unsaved = false;
+	}
+	if (profile->attempt && drop_unless_precious(flights, profile->attempt)) {
+		profile->attempt->stale = true;
+		profile->attempt->login = profile->login;
+		profile->login = (struct login){0};
+		profile->attempt->profile = NULL;
+		profile->attempt = NULL;
+	}
+}
+
+void flight_attach(struct flights *flights, struct profile *profile)
+{
+	struct attempt *attempt;
+
+	LIST_FOREACH (attempt, &flights->list, link) {
+		if (!attempt->profile &&
+			strcmp(attempt->settings->name, profile->settings->name) == 0 &&
+			settings_same_session(attempt->settings, profile->settings)) {
+			attempt->profile = profile;
+			profile->attempt = attempt;
+			login_done(&profile->login);
+			profile->login = attempt->login;
+			attempt->login = (struct login){0};
+			profile->loaded = true;
+			return;
+		}
+	}
+}
+
+void flight_shutdown(struct flights *flights)
+{
+	struct attempt *attempt, *next;
+
+	for (attempt = LIST_FIRST(&flights->list); attempt; attempt = next) {
+		next = LIST_NEXT(attempt, link);
+		drop_unless_precious(flights, attempt);
+	}
+}
+
+void flight_drop_all(struct flights *flights)
+{
+	struct attempt *attempt;
+
+	while ((attempt = LIST_FIRST(&flights->list))) {
+		drop(flights, attempt);
+	}
+}
