@@ -321,14 +321,40 @@ START_TEST(rs256_assertion_is_verified_by_the_public_key)
 }
 END_TEST
 
-START_TEST(es256_assertion_is_r_and_s_side_by_side)
+START_TEST(es256_assertion_is_verified_by_the_public_key)
 {
 	char *pem = write_pem(EVP_EC_gen("P-256"), NULL);
 
-	/* One in 256 of R and of S is shorter than its 32 bytes. */
-	for (int i = 0; i < 300; i++) {
-		check_assertion(pem, SIGN_ES256, "ES256", "a/\\b\n");
+	check_assertion(pem, SIGN_ES256, "ES256", NULL);
+	check_assertion(pem, SIGN_ES256, "ES256", "a/\\b\n");
+	free(pem);
+}
+END_TEST
+
+/* One signature in 128 has an R or an S of less than 32 bytes. */
+START_TEST(short_half_of_an_es256_signature_is_padded)
+{
+	enum { TRIES = 10000 };
+	char *pem = write_pem(EVP_EC_gen("P-256"), NULL);
+	struct sign_key *key = take_key(pem);
+	EVP_PKEY *pkey = read_pkey(pem);
+	bool padded = false;
+
+	for (int i = 0; i < TRIES && !padded; i++) {
+		struct secret *jwt = NULL;
+		struct jws jws;
+
+		ck_assert_int_eq(
+			sign_client_assertion(key, SIGN_ES256, NULL, "id", "aud", NOW_S, &jwt), 0);
+		parse(secret_reveal(jwt), &jws);
+		ck_assert_uint_eq(jws.signature_len, (size_t)2 * P256_BYTES);
+		padded = jws.signature[0] == 0 || jws.signature[P256_BYTES] == 0;
+		ck_assert(!padded || verify(pkey, secret_reveal(jwt), &jws));
+		secret_free(jwt);
 	}
+	ck_assert(padded);
+	EVP_PKEY_free(pkey);
+	sign_key_free(key);
 	free(pem);
 }
 END_TEST
@@ -544,7 +570,8 @@ START_TEST(without_randomness_nothing_is_made)
 END_TEST
 
 UNIT_MAIN("sign", verifier_of_these_tests_takes_the_example_of_rfc_7515,
-	rs256_assertion_is_verified_by_the_public_key, es256_assertion_is_r_and_s_side_by_side,
+	rs256_assertion_is_verified_by_the_public_key,
+	es256_assertion_is_verified_by_the_public_key, short_half_of_an_es256_signature_is_padded,
 	each_assertion_has_a_jti_of_its_own, key_fits_the_algorithm_of_its_kind_alone,
 	key_is_found_behind_other_parts_of_the_file,
 	encrypted_key_is_read_with_its_passphrase_and_never_asked_for,
