@@ -7,23 +7,16 @@
 
 #include <stdbool.h>
 
+#include "state_directory.h"
+#include "state_seal.h"
+#include "state_why.h"
+
 struct event_base;
 struct secret;
 struct state;
 struct state_write;
 
-enum {
-	STATE_WHY_SIZE = 1024,         /* bytes of the text that tells what went wrong */
-	STATE_RECORD_MAX = 256 * 1024, /* bytes */
-	STATE_BINDING_MAX = 16 * 1024, /* bytes of its three texts together */
-	STATE_QUEUE_MAX = 16 * 1024,   /* writes that wait for the disk */
-};
-
-/* Whose record it is: it is read back for just these. Borrowed for the call. */
-struct state_binding {
-	const char *profile; /* also the name of the file: [A-Za-z0-9][A-Za-z0-9._-]{0,63} */
-	const char *token_url, *client_id;
-};
+enum { STATE_QUEUE_MAX = 16 * 1024 /* writes that wait for the disk */ };
 
 enum state_found {
 	STATE_NONE,
@@ -32,17 +25,14 @@ enum state_found {
 	STATE_DAMAGED, /* there was one that cannot be what we wrote: likewise */
 };
 
-/* The first directory of $STATE_DIRECTORY (systemd.exec(5)), else $XDG_STATE_HOME/gctokend, else
- * ~/.local/state/gctokend; to be freed. NULL with a text when there is none of these. */
-char *state_directory(char why[STATE_WHY_SIZE]);
-
 /*
  * Makes the directory if only that is missing, locks it for as long as the state lives, and gets
  * the key: the systemd credential gctokend.state-key where there is one (32 to 4096 bytes), else
  * the file "key" in the directory, which is made at the first start. What a crash left half-written
- * is removed. Returns 0 and *ret_state, or a negative errno with a text that names the path and
- * says what to do: -EBUSY when another process has the lock (its pid is told), -ENOKEY when there
- * are records but the key is gone, -EPERM when others could write into the directory.
+ * is removed. There is at most one state of a directory in a process. Returns 0 and *ret_state, or
+ * a negative errno with a text that names the path and says what to do: -EBUSY when another process
+ * has the lock (its pid is told), -ENOKEY when there are records but the key is gone, -EPERM when
+ * others could write into the directory.
  */
 int state_open(struct event_base *base, const char *directory, struct state **ret_state,
 	char why[STATE_WHY_SIZE]);
@@ -54,7 +44,7 @@ void state_free(struct state *state);
 /*
  * Reads the record of a profile, with the disk: for start and reload. Writes of this state that
  * still wait are waited for, -ETIMEDOUT if that takes too long. Returns 0 with *ret_found, and
- * *ret_record (locked; the caller's) for STATE_FOUND, NULL for the others. STATE_FOREIGN and
+ * *ret_record (the caller's) for STATE_FOUND, NULL for the others. STATE_FOREIGN and
  * STATE_DAMAGED come with a text that tells where the file is now. A negative errno with a text
  * when it cannot be told what there is; the file is then left where it was: -ENOKEY when it was
  * written with another key, -ENOTSUP when by a later version.
@@ -65,7 +55,8 @@ int state_load(struct state *state, const struct state_binding *binding, struct 
 /*
  * Called once, from the loop, never from state_save(), when the write has reached the disk, or has
  * not: error is 0, or a negative errno with a sentence that names the path, the cause and what to
- * do (why is NULL for 0). After an error the last good record is still there. The write is gone by
+ * do (why is NULL for 0). After an error the last good record is still there, or, where only the
+ * directory could not be flushed, maybe this one. The write is gone by
  * then: it is not to be cancelled any more. Everything may be called, state_free() too.
  */
 typedef void state_done_fn(void *context, int error, const char *why);
