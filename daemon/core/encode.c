@@ -86,11 +86,9 @@ void form_add(struct form *form, const char *name, const char *value)
 	form_add_encoded(form, value, strlen(value));
 }
 
-void form_add_base64(struct form *form, const char *bytes, size_t len)
+/* digits: the 64, then what pads, if anything does. */
+static void add_base64(struct form *form, const char *digits, const char *bytes, size_t len)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-	enum { PAD = 64 };
 	const unsigned char *in = (const unsigned char *)bytes;
 
 	if (!form_reserve(form, (len + 2) / 3 * 4)) {
@@ -104,9 +102,28 @@ void form_add_base64(struct form *form, const char *bytes, size_t len)
 		group |= left > 2 ? in[i + 2] : 0;
 		form->text[form->len++] = digits[group >> 18];
 		form->text[form->len++] = digits[group >> 12 & 63];
-		form->text[form->len++] = digits[left > 1 ? group >> 6 & 63 : PAD];
-		form->text[form->len++] = digits[left > 2 ? group & 63 : PAD];
+		if (left > 1) {
+			form->text[form->len++] = digits[group >> 6 & 63];
+		}
+		if (left > 2) {
+			form->text[form->len++] = digits[group & 63];
+		}
 	}
+	for (size_t padded = len; digits[64] && padded % 3 != 0; padded++) {
+		form->text[form->len++] = digits[64];
+	}
+}
+
+void form_add_base64(struct form *form, const char *bytes, size_t len)
+{
+	add_base64(form, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", bytes,
+		len);
+}
+
+void form_add_base64url(struct form *form, const char *bytes, size_t len)
+{
+	add_base64(form, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", bytes,
+		len);
 }
 
 struct secret *form_take(struct form *form)

@@ -29,6 +29,9 @@ void form_add_raw(struct form *form, const char *bytes, size_t len);
 /* Adds base64 of the bytes (RFC 4648 section 4, padded). */
 void form_add_base64(struct form *form, const char *bytes, size_t len);
 
+/* Adds base64url of the bytes (RFC 4648 section 5, unpadded, as RFC 7515 section 2 has it). */
+void form_add_base64url(struct form *form, const char *bytes, size_t len);
+
 /* Takes the text out as a secret; NULL when memory ran out on the way. The form is empty
  * afterwards. */
 struct secret *form_take(struct form *form);

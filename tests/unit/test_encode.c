@@ -64,6 +64,21 @@ START_TEST(base64_is_that_of_rfc_4648)
 }
 END_TEST
 
+/* RFC 7515 appendix C, and the digits that differ. */
+START_TEST(base64url_has_no_padding_and_two_digits_of_its_own)
+{
+	static const char *const vectors[][2] = {{"", ""}, {"f", "Zg"}, {"fo", "Zm8"},
+		{"foo", "Zm9v"}, {"\x03\xec\xff\xe0\xc1", "A-z_4ME"}};
+
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(*vectors); i++) {
+		struct form form = {0};
+
+		form_add_base64url(&form, vectors[i][0], strlen(vectors[i][0]));
+		expect_form(&form, vectors[i][1]);
+	}
+}
+END_TEST
+
 START_TEST(base64url_is_decoded_and_anything_else_refused)
 {
 	char out[16];
@@ -81,4 +96,5 @@ END_TEST
 
 UNIT_MAIN("encode", form_escapes_all_but_letters_digits_and_four_marks,
 	form_grows_past_its_first_room, an_empty_form_is_an_empty_text, base64_is_that_of_rfc_4648,
+	base64url_has_no_padding_and_two_digits_of_its_own,
 	base64url_is_decoded_and_anything_else_refused)
