@@ -12,6 +12,7 @@
 
 #include "clients.h"
 #include "core/broker.h"
+#include "core/grant.h"
 #include "core/quota.h"
 #include "core/settings.h"
 #include "dispatch.h"
@@ -25,6 +26,8 @@
 
 enum {
 	SIGNALS = 3,
+	WHY_SIZE = 1024,
+	SHUTDOWN_WAIT_S = 5, /* for flights that may bring a refresh token */
 };
 
 struct daemon {
@@ -41,6 +44,7 @@ struct daemon {
 	struct payload *refusal; /* what a connection over the limits is told */
 	char *config_path, *socket_path;
 	struct clients *clients;
+	bool stopping;
 };
 
 /* What was put to the broker may have brought its next deadline forward. */
@@ -49,6 +53,9 @@ static void rearm(void *context)
 	struct daemon *daemon = context;
 
 	clock_arm(daemon->clock, broker_next(daemon->broker));
+	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
+		event_base_loopbreak(daemon->base);
+	}
 }
 
 static void on_due(void *context)
@@ -110,15 +117,34 @@ static int load(const char *path, const struct config_environment *environment, 
 	return r;
 }
 
-/* Puts the configuration in place of the one before; takes it over if it returns 0. */
-static int apply(struct daemon *daemon, struct config *config)
+/* Whether anything of a profile is to outlive the daemon. */
+static bool needs_state(const struct config *config)
 {
-	int r;
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		if (config->profiles[i]->persist_tokens ||
+			(config->profiles[i]->grant->parts & GRANT_SESSION)) {
+			return true;
+		}
+	}
+	return false;
+}
 
+/* Puts the configuration in place of the one before, and takes it over if it returns 0; else a
+ * negative errno, with a sentence in the log and in why. */
+static int apply(struct daemon *daemon, struct config *config, char *why, size_t why_size)
+{
+	int r = needs_state(config) ? upstream_open_state(daemon->upstream, why, why_size) : 0;
+
+	if (r < 0) {
+		log_error("%s", why);
+		return r;
+	}
 	upstream_forget_authorities(daemon->upstream);
 	r = broker_configure(
 		daemon->broker, config->profiles, config->n_profiles, may_still, clock_now());
 	if (r < 0) {
+		snprintf(why, why_size, "The daemon is out of memory");
+		log_error("%s", why);
 		return r;
 	}
 	quota_set(daemon->quota, &(struct quota_limits){
@@ -143,12 +169,11 @@ static bool reload(void *context, char *why, size_t why_size)
 	int r = load(daemon->config_path, &daemon->environment, &told, &config);
 
 	if (r == 0) {
-		r = apply(daemon, config);
+		r = apply(daemon, config, why, why_size);
 		if (r < 0) {
 			config_free(config);
 		}
-	}
-	if (r == -ENOMEM) {
+	} else if (r == -ENOMEM) {
 		snprintf(why, why_size, "The daemon is out of memory");
 	}
 	if (r < 0) {
@@ -196,7 +221,7 @@ int daemon_check_config(const char *config_path)
 
 static void on_hangup(evutil_socket_t signal, short what, void *context)
 {
-	char why[1]; /* the log has told */
+	char why[WHY_SIZE]; /* the log has told */
 
 	reload(context, why, sizeof(why));
 }
@@ -205,9 +230,16 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 {
 	struct daemon *daemon = context;
 
+	const struct timeval wait = {.tv_sec = SHUTDOWN_WAIT_S};
+
+	if (daemon->stopping) {
+		event_base_loopbreak(daemon->base);
+		return;
+	}
 	log_info("stopping");
+	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
-	event_base_loopexit(daemon->base, NULL);
+	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
 }
 
 /* --socket, [daemon] socket, or the place where gctoken looks. */
@@ -285,6 +317,7 @@ static bool make_parts(struct daemon *daemon)
 
 static int load_first(struct daemon *daemon)
 {
+	char why[WHY_SIZE];
 	struct told told = {0};
 	struct config *config;
 	int r = load(daemon->config_path, &daemon->environment, &told, &config);
@@ -292,8 +325,12 @@ static int load_first(struct daemon *daemon)
 	if (r == -EINVAL) {
 		return EXIT_STATUS_BAD_CONFIG;
 	}
-	if (r < 0 || apply(daemon, config) < 0) {
+	if (r < 0) {
 		log_error("out of memory");
+		return EXIT_STATUS_FAILURE;
+	}
+	if (apply(daemon, config, why, sizeof(why)) < 0) {
+		config_free(config);
 		return EXIT_STATUS_FAILURE;
 	}
 	return EXIT_STATUS_DONE;

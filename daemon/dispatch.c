@@ -291,16 +291,16 @@ static void add_counter(cJSON *object, const char *name, uint64_t value)
 
 static cJSON *view_counters(const struct dispatch *dispatch)
 {
-	const struct broker_counters *upstream = broker_counters(dispatch->broker);
+	const struct broker_counters upstream = broker_counters(dispatch->broker);
 	cJSON *object = cJSON_CreateObject();
 	cJSON *errors = cJSON_CreateObject();
 
 	add_counter(object, "requests", dispatch->requests);
 	add_counter(object, "tokensHandedOut", dispatch->tokens);
 	add_counter(object, "waiting", quota_waiters(dispatch->quota));
-	add_counter(object, "upstreamRequests", upstream->attempts);
-	add_counter(object, "upstreamTokens", upstream->tokens);
-	add_counter(object, "upstreamFailures", upstream->failures);
+	add_counter(object, "upstreamRequests", upstream.attempts);
+	add_counter(object, "upstreamTokens", upstream.tokens);
+	add_counter(object, "upstreamFailures", upstream.failures);
 	for (enum error_code code = 0; code < ERROR_CODES; code++) {
 		add_counter(errors, error_name(code), dispatch->errors[code]);
 	}

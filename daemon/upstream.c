@@ -4,9 +4,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/answer.h"
 #include "core/broker.h"
+#include "core/code.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
@@ -14,23 +16,37 @@
 #include "io/credential.h"
 #include "io/http.h"
 #include "io/log.h"
+#include "io/sign.h"
 #include "io/tls.h"
+#include "keeper.h"
 
 struct upstream {
 	struct tls *tls;
 	struct http *http;
+	struct keeper *keeper;
 	struct broker *broker;
 	void (*changed)(void *context);
 	void *context;
 };
 
-static void log_result(
-	const struct profile *profile, const struct grant_result *result, int64_t now_ms)
-{
-	const char *name = profile->settings->name;
-	const char *id = result->correlation_id[0] != '\0' ? result->correlation_id : "none";
+/* ---- results */
 
-	if (profile->verdict == GRANT_GRANTED) {
+static void log_result(
+	void *context, const struct attempt *attempt, const struct grant_result *result)
+{
+	const struct profile *profile = attempt->profile;
+	const char *name = attempt->settings->name;
+	const char *id = result->correlation_id[0] != '\0' ? result->correlation_id : "none";
+	int64_t now_ms = clock_now();
+
+	if (!profile || attempt->stale) {
+		log_message(LOG_LEVEL_INFO, name,
+			"an answer came after a change of the configuration, and its token is not "
+			"used (correlation id %s)",
+			id);
+	} else if (attempt->code && result->verdict != GRANT_GRANTED) {
+		log_message(LOG_LEVEL_WARNING, name, "%s (correlation id %s)", result->message, id);
+	} else if (profile->verdict == GRANT_GRANTED) {
 		log_message(LOG_LEVEL_INFO, name,
 			"new token, valid for %" PRId64 " s (correlation id %s)",
 			(token_expires(profile->token) - now_ms) / 1000, id);
@@ -46,19 +62,40 @@ static void log_result(
 static void finish(struct attempt *attempt, struct grant_result *result)
 {
 	struct upstream *upstream = attempt->context;
-	struct profile *profile = attempt->profile;
-	int64_t now_ms = clock_now();
 
-	broker_finish(upstream->broker, attempt, result, now_ms);
-	log_result(profile, result, now_ms);
+	broker_finish(upstream->broker, attempt, result, clock_now());
 	grant_result_done(result);
 	upstream->changed(upstream->context);
+}
+
+static void on_stored(void *context, struct attempt *attempt, const char *why)
+{
+	struct upstream *upstream = context;
+
+	broker_stored(upstream->broker, attempt, why, clock_now());
+	upstream->changed(upstream->context);
+}
+
+static struct grant_input input_of(const struct attempt *attempt)
+{
+	struct grant_input input = {
+		.refresh_token = attempt->refresh_token,
+		.client_assertion = attempt->client_assertion,
+		.resent = attempt->resent,
+	};
+
+	if (attempt->code) {
+		input.code = attempt->code->code;
+		input.code_verifier = attempt->code->verifier;
+		input.redirect_uri = attempt->code->redirect_uri;
+	}
+	return input;
 }
 
 static void on_answer(void *context, const struct http_answer *http_answer)
 {
 	struct attempt *attempt = context;
-	const struct settings *settings = attempt->profile->settings;
+	const struct settings *settings = attempt->settings;
 	struct answer_http answer = {
 		.error = http_answer->error,
 		.begun = http_answer->begun,
@@ -70,7 +107,7 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 		.correlation_id = http_answer->correlation_id,
 		.sent_ms = attempt->sent_ms,
 	};
-	struct grant_input input = {0};
+	struct grant_input input = input_of(attempt);
 	struct grant_result result;
 
 	log_message(LOG_LEVEL_DEBUG, settings->name, "POST %s: %d in %" PRId64 " ms%s%s",
@@ -79,6 +116,8 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 	grant_judge(settings, &input, &answer, &result);
 	finish(attempt, &result);
 }
+
+/* ---- credentials */
 
 /* A secret file is read anew for each attempt, so that one that was mended needs no reload. */
 static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_MAX])
@@ -97,20 +136,91 @@ static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_
 	return true;
 }
 
-static bool read_secrets(struct settings *settings, char why[CREDENTIAL_WHY_MAX])
+/* A seed is needed once only: that it is gone is told when it is. */
+static void read_seed(struct settings_secret *seed)
+{
+	char why[CREDENTIAL_WHY_MAX];
+
+	if (seed->file || seed->problem) {
+		bool done = read_secret(seed, why);
+		char *problem = done ? NULL : strdup(why);
+
+		free(seed->problem);
+		seed->problem = problem;
+	}
+}
+
+static bool prepare(void *context, struct settings *settings, char why[GRANT_MESSAGE_SIZE])
 {
 	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
-		if (!read_secret(&settings->secrets[i], why)) {
+		if (i == SETTINGS_REFRESH_TOKEN) {
+			read_seed(&settings->secrets[i]);
+		} else if (!read_secret(&settings->secrets[i], why)) {
 			return false;
 		}
 	}
 	return true;
 }
 
+static bool renewed(void *context, const struct settings *settings)
+{
+	static const enum settings_secret_number numbers[] = {
+		SETTINGS_ASSERTION, SETTINGS_REFRESH_TOKEN};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		const struct settings_secret *secret = &settings->secrets[numbers[i]];
+		char why[CREDENTIAL_WHY_MAX];
+		struct secret *value;
+
+		if (secret->file && credential_read(secret->file, &value, why) == 0) {
+			found |= !secret_equal(value, secret->value);
+			secret_free(value);
+		}
+	}
+	return found;
+}
+
+static bool hash(void *context, const struct secret *seed, char ret_hash[LOGIN_HASH_SIZE])
+{
+	return sign_hash(seed, ret_hash) == 0;
+}
+
+/* A server takes each assertion once (its jti), so each attempt has its own. */
+static bool make_client_assertion(struct attempt *attempt, char why[SIGN_WHY_SIZE])
+{
+	const struct settings *settings = attempt->settings;
+	enum sign_alg alg = settings->signing_alg == SIGNING_ES256 ? SIGN_ES256 : SIGN_RS256;
+	struct sign_key *key;
+	bool done = false;
+
+	if (settings->client_auth != CLIENT_AUTH_PRIVATE_KEY_JWT) {
+		return true;
+	}
+	if (sign_key_read(settings->secrets[SETTINGS_PRIVATE_KEY].value, NULL, &key, why) < 0) {
+		return false;
+	}
+	if (!sign_key_fits(key, alg)) {
+		snprintf(why, SIGN_WHY_SIZE, "this key cannot sign by %s; write signing_alg = %s",
+			alg == SIGN_RS256 ? "RS256" : "ES256",
+			alg == SIGN_RS256 ? "ES256" : "RS256");
+	} else {
+		snprintf(why, SIGN_WHY_SIZE, "OpenSSL cannot sign with it");
+		done = sign_client_assertion(key, alg, settings->private_key_id,
+			       settings->client_id, settings->token_url,
+			       (clock_now() + clock_wall_offset()) / 1000,
+			       &attempt->client_assertion) == 0;
+	}
+	sign_key_free(key);
+	return done;
+}
+
+/* ---- requests */
+
 static int post(struct upstream *upstream, struct attempt *attempt)
 {
-	const struct settings *settings = attempt->profile->settings;
-	struct grant_input input = {0};
+	const struct settings *settings = attempt->settings;
+	struct grant_input input = input_of(attempt);
 	struct grant_request request;
 	struct http_transfer *transfer;
 	int r = grant_request_init(&request, settings, &input);
@@ -139,11 +249,12 @@ static int post(struct upstream *upstream, struct attempt *attempt)
 static void start_attempt(void *context, struct attempt *attempt)
 {
 	struct upstream *upstream = context;
-	char why[CREDENTIAL_WHY_MAX];
+	char why[SIGN_WHY_SIZE];
 	struct grant_result result = {0};
 
-	if (!read_secrets(attempt->profile->settings, why)) {
-		grant_fail(&result, GRANT_PERMANENT, "%s", why);
+	if (!make_client_assertion(attempt, why)) {
+		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
+			attempt->settings->name, why);
 		finish(attempt, &result);
 	} else if (post(upstream, attempt) < 0) {
 		grant_fail(&result, GRANT_TEMPORARY, "The daemon is out of memory");
@@ -153,7 +264,26 @@ static void start_attempt(void *context, struct attempt *attempt)
 
 static void cancel_attempt(void *context, struct attempt *attempt)
 {
+	struct upstream *upstream = context;
+
 	http_cancel(attempt->transfer);
+	keeper_forget(upstream->keeper, attempt);
+}
+
+static void store(void *context, struct attempt *attempt, const struct settings *settings,
+	const struct login *login, const struct token *token)
+{
+	struct upstream *upstream = context;
+
+	keeper_store(upstream->keeper, attempt, settings, login, token);
+}
+
+static bool load(void *context, const struct settings *settings, struct login *ret_login,
+	struct token **ret_token, char why[GRANT_MESSAGE_SIZE])
+{
+	struct upstream *upstream = context;
+
+	return keeper_load(upstream->keeper, settings, ret_login, ret_token, why);
 }
 
 static uint32_t random_number(void *context)
@@ -161,7 +291,17 @@ static uint32_t random_number(void *context)
 	return arc4random();
 }
 
-static const struct broker_ops ops = {start_attempt, cancel_attempt, random_number};
+static const struct broker_ops ops = {
+	.prepare = prepare,
+	.renewed = renewed,
+	.start = start_attempt,
+	.store = store,
+	.load = load,
+	.hash = hash,
+	.cancel = cancel_attempt,
+	.ended = log_result,
+	.random = random_number,
+};
 
 struct upstream *upstream_new(
 	struct event_base *base, void (*changed)(void *context), void *context)
@@ -175,7 +315,8 @@ struct upstream *upstream_new(
 	upstream->context = context;
 	upstream->tls = tls_new();
 	upstream->http = upstream->tls ? http_new(base, upstream->tls) : NULL;
-	upstream->broker = upstream->http ? broker_new(&ops, upstream) : NULL;
+	upstream->keeper = upstream->http ? keeper_new(base, on_stored, upstream) : NULL;
+	upstream->broker = upstream->keeper ? broker_new(&ops, upstream) : NULL;
 	if (!upstream->broker) {
 		upstream_free(upstream);
 		return NULL;
@@ -187,6 +328,7 @@ void upstream_free(struct upstream *upstream)
 {
 	if (upstream) {
 		broker_free(upstream->broker);
+		keeper_free(upstream->keeper);
 		http_free(upstream->http);
 		tls_free(upstream->tls);
 		free(upstream);
@@ -196,6 +338,11 @@ void upstream_free(struct upstream *upstream)
 struct broker *upstream_broker(const struct upstream *upstream)
 {
 	return upstream->broker;
+}
+
+int upstream_open_state(struct upstream *upstream, char *why, size_t why_size)
+{
+	return keeper_open(upstream->keeper, why, why_size);
 }
 
 void upstream_forget_authorities(struct upstream *upstream)

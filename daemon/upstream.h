@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 struct broker;
 struct event_base;
 struct upstream;
@@ -20,6 +22,10 @@ void upstream_free(struct upstream *upstream);
 
 /* Borrowed, as long as upstream lives. */
 struct broker *upstream_broker(const struct upstream *upstream);
+
+/* Opens the state directory, for profiles with something to keep. Returns 0, or a negative errno
+ * with a sentence. */
+int upstream_open_state(struct upstream *upstream, char *why, size_t why_size);
 
 /* Certificate authorities are read again when they are next needed. */
 void upstream_forget_authorities(struct upstream *upstream);

@@ -1,0 +1,165 @@
+#include "record.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/grant.h"
+#include "core/login.h"
+#include "core/secret.h"
+#include "core/settings.h"
+#include "core/token.h"
+
+enum { VERSION = 1 };
+
+/* What settings_same_identity() compares, in the order in which it is written: a token is for these
+ * alone. */
+enum { IDENTITY = 7 };
+
+static void identity_of(const struct settings *settings, const char *texts[IDENTITY])
+{
+	const char *all[IDENTITY] = {settings->grant->name, settings->login_url,
+		settings->client_id, settings->org, settings->scope, settings->audience,
+		settings->resource};
+
+	memcpy(texts, all, sizeof(all));
+}
+
+static cJSON *write_identity(const struct settings *settings)
+{
+	const char *texts[IDENTITY];
+	cJSON *array = cJSON_CreateArray();
+
+	identity_of(settings, texts);
+	for (size_t i = 0; i < IDENTITY; i++) {
+		cJSON_AddItemToArray(
+			array, texts[i] ? cJSON_CreateString(texts[i]) : cJSON_CreateNull());
+	}
+	return array;
+}
+
+static bool is_identity(const cJSON *array, const struct settings *settings)
+{
+	const char *texts[IDENTITY];
+
+	identity_of(settings, texts);
+	for (int i = 0; i < IDENTITY; i++) {
+		const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(array, i));
+
+		if (text ? !texts[i] || strcmp(text, texts[i]) != 0 : texts[i] != NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static cJSON *write_token(
+	const struct settings *settings, const struct token *token, int64_t wall_offset_ms)
+{
+	cJSON *object = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(object, "value", secret_reveal(token->value));
+	cJSON_AddNumberToObject(object, "sent", (double)(token->sent_ms + wall_offset_ms));
+	cJSON_AddNumberToObject(object, "lifetime", (double)token->lifetime_ms);
+	cJSON_AddNumberToObject(object, "refreshIn", (double)token->refresh_in_ms);
+	cJSON_AddItemToObject(object, "identity", write_identity(settings));
+	return object;
+}
+
+struct secret *record_write(const struct settings *settings, const struct login *login,
+	const struct token *token, int64_t wall_offset_ms)
+{
+	cJSON *object = cJSON_CreateObject();
+	struct secret *record;
+	char *text;
+
+	cJSON_AddNumberToObject(object, "version", VERSION);
+	cJSON_AddStringToObject(object, "seed", login->seed);
+	if (login->refresh_token) {
+		cJSON_AddStringToObject(
+			object, "refreshToken", secret_reveal(login->refresh_token));
+	}
+	cJSON_AddBoolToObject(object, "sending", login->sending);
+	if (token) {
+		cJSON_AddItemToObject(
+			object, "accessToken", write_token(settings, token, wall_offset_ms));
+	}
+	text = cJSON_PrintUnformatted(object);
+	record = text ? secret_new(text, strlen(text)) : NULL;
+	cJSON_free(text);
+	cJSON_Delete(object);
+	return record;
+}
+
+static int64_t read_ms(const cJSON *object, const char *name)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsNumber(number) ? (int64_t)number->valuedouble : -1;
+}
+
+static int read_token(const cJSON *object, const struct settings *settings, int64_t wall_offset_ms,
+	int64_t now_ms, struct token **ret_token)
+{
+	const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "value"));
+	int64_t sent_ms = read_ms(object, "sent") - wall_offset_ms;
+	int64_t lifetime_ms = read_ms(object, "lifetime");
+	struct secret *secret;
+
+	/* One from the future tells that the wall clock was set, so that its age is not known. */
+	if (!value || lifetime_ms <= 0 || sent_ms > now_ms || !settings->persist_tokens ||
+		!is_identity(cJSON_GetObjectItemCaseSensitive(object, "identity"), settings)) {
+		return 0;
+	}
+	secret = secret_new(value, strlen(value));
+	*ret_token = secret ? token_new(secret, sent_ms, lifetime_ms) : NULL;
+	if (!*ret_token) {
+		return -ENOMEM;
+	}
+	(*ret_token)->refresh_in_ms = read_ms(object, "refreshIn");
+	return 0;
+}
+
+static int read_login(const cJSON *object, struct login *login)
+{
+	const char *token = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(object, "refreshToken"));
+	const char *seed = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "seed"));
+
+	if (read_ms(object, "version") != VERSION || !seed || strlen(seed) >= LOGIN_HASH_SIZE) {
+		return -EINVAL;
+	}
+	if (token) {
+		login_set(login, secret_new_locked(token, strlen(token)));
+		if (!login->refresh_token) {
+			return -ENOMEM;
+		}
+	}
+	memcpy(login->seed, seed, strlen(seed) + 1);
+	login->sending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "sending"));
+	return 0;
+}
+
+int record_read(const struct secret *record, const struct settings *settings,
+	int64_t wall_offset_ms, int64_t now_ms, struct login *ret_login, struct token **ret_token)
+{
+	cJSON *object = cJSON_ParseWithLengthOpts(
+		secret_reveal(record), secret_len(record) + 1, NULL, true);
+	struct login login = {0};
+	int r = read_login(object, &login);
+
+	*ret_token = NULL;
+	if (r == 0) {
+		r = read_token(cJSON_GetObjectItemCaseSensitive(object, "accessToken"), settings,
+			wall_offset_ms, now_ms, ret_token);
+	}
+	cJSON_Delete(object);
+	if (r < 0) {
+		login_done(&login);
+		return r;
+	}
+	*ret_login = login;
+	return 0;
+}
