@@ -349,7 +349,7 @@ END_TEST
 
 START_TEST(file_shows_nothing_of_the_record_and_is_its_owner_s_alone)
 {
-	static const char record[] = "a refresh token that nobody may see";
+	static const char record[] = "A RECORD THAT NOBODY MAY SEE";
 	static unsigned char again[STATE_SEALED_MAX];
 	struct state *state;
 	struct stat status;
