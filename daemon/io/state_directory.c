@@ -47,29 +47,36 @@ char *state_directory(char why[STATE_WHY_SIZE])
 	return path;
 }
 
-/* Makes the directory, and what its parent says of it durable. */
+/* Waits until the disk knows of the directory. */
+static int flush(const char *path, char why[STATE_WHY_SIZE])
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = 0;
+
+	if (fd < 0) {
+		return state_why_failed(why, errno, path, NULL, "cannot be opened", "open");
+	}
+	if (syncfs(fd) < 0) {
+		status = state_why_failed(why, errno, path, NULL, "cannot be made", "syncfs");
+	}
+	close(fd);
+	return status;
+}
+
 static int make(const char *path, char why[STATE_WHY_SIZE])
 {
-	int fd, status;
-
-	if (mkdir(path, 0700) < 0) {
-		if (errno == EEXIST) {
-			return 0;
-		}
-		if (errno == ENOENT) {
-			return state_why(why, ENOENT,
-				"the state directory %s cannot be made, since its parent is "
-				"missing: mkdir -p -m 700 %s",
-				path, path);
-		}
-		return state_why_failed(why, errno, path, NULL, "cannot be made", "mkdir");
+	if (mkdir(path, 0700) == 0) {
+		return flush(path, why);
 	}
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	status = fd < 0 || syncfs(fd) < 0 ? -errno : 0;
-	if (fd >= 0) {
-		close(fd);
+	if (errno == EEXIST) {
+		return 0;
 	}
-	return status ? state_why_failed(why, status, path, NULL, "cannot be made", "syncfs") : 0;
+	if (errno == ENOENT) {
+		return state_why(why, ENOENT,
+			"the state directory %s cannot be made, since its parent is missing: mkdir "
+			"-p -m 700 %s",
+			path, path);
+	}
+	return state_why_failed(why, errno, path, NULL, "cannot be made", "mkdir");
 }
 
 static int check(int fd, const char *path, char why[STATE_WHY_SIZE])
