@@ -13,7 +13,7 @@
 #include "core/settings.h"
 #include "core/token.h"
 #include "io/clock.h"
-#include "io/credential.h"
+#include "io/config_secret_file.h"
 #include "io/http.h"
 #include "io/log.h"
 #include "io/sign.h"
@@ -120,15 +120,17 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 /* ---- credentials */
 
 /* A secret file is read anew for each attempt, so that one that was mended needs no reload. */
-static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_MAX])
+static bool read_secret(
+	struct settings *settings, enum settings_secret_number number, char why[CREDENTIAL_WHY_MAX])
 {
+	struct settings_secret *secret = &settings->secrets[number];
 	struct secret *value;
 
 	if (!secret->file) {
 		snprintf(why, CREDENTIAL_WHY_MAX, "%s", secret->problem ? secret->problem : "");
 		return !secret->problem;
 	}
-	if (credential_read(secret->file, &value, why) < 0) {
+	if (config_secret_file_read(number, secret->file, &value, why) < 0) {
 		return false;
 	}
 	secret_free(secret->value);
@@ -137,12 +139,13 @@ static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_
 }
 
 /* A seed is needed once only: that it is gone is told when it is. */
-static void read_seed(struct settings_secret *seed)
+static void read_seed(struct settings *settings)
 {
+	struct settings_secret *seed = &settings->secrets[SETTINGS_REFRESH_TOKEN];
 	char why[CREDENTIAL_WHY_MAX];
 
 	if (seed->file || seed->problem) {
-		bool done = read_secret(seed, why);
+		bool done = read_secret(settings, SETTINGS_REFRESH_TOKEN, why);
 		char *problem = done ? NULL : strdup(why);
 
 		free(seed->problem);
@@ -152,10 +155,10 @@ static void read_seed(struct settings_secret *seed)
 
 static bool prepare(void *context, struct settings *settings, char why[GRANT_MESSAGE_SIZE])
 {
-	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+	for (int i = 0; i < SETTINGS_SECRETS; i++) {
 		if (i == SETTINGS_REFRESH_TOKEN) {
-			read_seed(&settings->secrets[i]);
-		} else if (!read_secret(&settings->secrets[i], why)) {
+			read_seed(settings);
+		} else if (!read_secret(settings, (enum settings_secret_number)i, why)) {
 			return false;
 		}
 	}
@@ -173,7 +176,8 @@ static bool renewed(void *context, const struct settings *settings)
 		char why[CREDENTIAL_WHY_MAX];
 		struct secret *value;
 
-		if (secret->file && credential_read(secret->file, &value, why) == 0) {
+		if (secret->file &&
+			config_secret_file_read(numbers[i], secret->file, &value, why) == 0) {
 			found |= !secret_equal(value, secret->value);
 			secret_free(value);
 		}

@@ -30,7 +30,7 @@ static void set(char **member, const char *value)
 START_TEST(new_settings_say_nothing)
 {
 	struct settings *settings = settings_new();
-	const struct settings nothing = {0};
+	const struct settings nothing = {.refs = 1};
 
 	ck_assert_mem_eq(settings, &nothing, sizeof(nothing));
 	settings_unref(settings);
