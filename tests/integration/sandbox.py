@@ -116,9 +116,39 @@ class Sandbox:
         """Adds one rule behind the others."""
         self.call("POST", "rule", rule)
 
-    def client(self, id, secret, **defaults):
-        """Adds or changes a client; defaults are expires_in and token_format."""
-        self.call("POST", "clients", {"id": id, "secret": secret, **defaults})
+    def client(self, id, secret=None, **members):
+        """Adds or changes a client; its other members are in --help."""
+        self.call("POST", "clients",
+                  {"id": id, **({} if secret is None else {"secret": secret}), **members})
+
+    def session(self, client_id):
+        """Begins a session as if a user had signed in; its first refresh token, None where the client gets none."""
+        tokens = self.call("POST", "session", {"client_id": client_id})["refresh_tokens"]
+        return tokens[0]["refresh_token"] if tokens else None
+
+    def sessions(self, client_id=None):
+        """All sessions, oldest first: n, client_id, alive, ended, refresh_tokens."""
+        sessions = self.call("GET", "sessions")
+        return [s for s in sessions if client_id is None or s["client_id"] == client_id]
+
+    def end(self, refresh_token):
+        """Ends a session, as an administrator would."""
+        self.call("POST", "end", {"refresh_token": refresh_token})
+
+    def visit(self, url):
+        """Goes to an authorization URL as the browser of a user who says yes: the query of the redirect."""
+        parts = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=CONTROL_TIMEOUT_S)
+        try:
+            connection.request("GET", parts.path + "?" + parts.query)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        finally:
+            connection.close()
+        if answer.status != 302:
+            raise SandboxError(f"{answer.status}: {text}")
+        query = urllib.parse.urlsplit(answer.headers["Location"]).query
+        return dict(urllib.parse.parse_qsl(query, strict_parsing=True))
 
     def reset(self):
         """Forgets rules, counters and requests; clients and tokens stay."""
@@ -185,7 +215,7 @@ class Sandbox:
         if self._rules is not None:
             options["rules"] = self._write("rules.json", self._rules)
         return [part for name, value in options.items()
-                for part in ("--" + name.replace("_", "-"), str(value))]
+                for part in ("--" + name.replace("_", "-"), *([] if value is True else [str(value)]))]
 
 
 def _private(path, flags):

@@ -1,22 +1,45 @@
 #include "client.h"
 
+#include "assertion.h"
 #include "codec.h"
 #include "json.h"
 #include "mem.h"
+#include "pki.h"
+#include "schema.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define CLIENTS_MAX 4096
+#define CLIENTS_MAX     4096
+#define CLIENT_GRACE_MS 60000
 
 struct client_list {
 	struct client *clients[CLIENTS_MAX];
 	int count;
 	int64_t expires_in;
 	enum client_format format;
+};
+
+static const struct schema_member client_members[] = {
+	{"id", SCHEMA_STRING},
+	{"secret", SCHEMA_STRING},
+	{"auth", SCHEMA_NAME, .names = " secret none private_key_jwt certificate "},
+	{"public_key", SCHEMA_STRING},
+	{"certificate", SCHEMA_STRING},
+	{"audience", SCHEMA_STRING},
+	{"expires_in", SCHEMA_INT, 1, CLIENT_EXPIRES_IN_MAX},
+	{"token_format", SCHEMA_NAME, .names = " opaque RS256 ES256 "},
+	{"refresh_tokens", SCHEMA_NAME, .names = " none kept rotated burned grace "},
+	{"grace_ms", SCHEMA_INT, 0, CLIENT_EXPIRES_IN_MAX},
+	{"pkce", SCHEMA_TRUE},
+	{"redirect_uris", SCHEMA_STRINGS},
+	{"assertion", SCHEMA_STRING},
+	{"org_name", SCHEMA_STRING},
+	{NULL},
 };
 
 struct client_list *client_list_new(int64_t expires_in, enum client_format format)
@@ -27,20 +50,34 @@ struct client_list *client_list_new(int64_t expires_in, enum client_format forma
 	return list;
 }
 
+/* Frees what a spec has set. */
+static void client_clear(struct client *client)
+{
+	free(client->secret);
+	EVP_PKEY_free(client->public_key);
+	free(client->certificate);
+	free(client->audience);
+	cJSON_Delete(client->redirect_uris);
+	free(client->assertion);
+	free(client->org_name);
+}
+
 void client_list_free(struct client_list *list)
 {
 	for (int i = 0; list && i < list->count; i++) {
-		free(list->clients[i]->id);
-		free(list->clients[i]->secret);
-		free(list->clients[i]->last_token);
-		free(list->clients[i]);
+		struct client *client = list->clients[i];
+		client_clear(client);
+		cJSON_Delete(client->jtis);
+		free(client->id);
+		free(client->last_token);
+		free(client);
 	}
 	free(list);
 }
 
-static struct client *client_find(const struct client_list *list, const char *id)
+struct client *client_find(const struct client_list *list, const char *id)
 {
-	for (int i = 0; i < list->count; i++) {
+	for (int i = 0; id && i < list->count; i++) {
 		if (strcmp(list->clients[i]->id, id) == 0) {
 			return list->clients[i];
 		}
@@ -48,70 +85,124 @@ static struct client *client_find(const struct client_list *list, const char *id
 	return NULL;
 }
 
+/* The index of NAME in NAMES, or of none OTHERWISE. */
+static int name_index(const char *name, const char *const *names, int count, int otherwise)
+{
+	for (int i = 0; name && i < count; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			return i;
+		}
+	}
+	return otherwise;
+}
+
 bool client_format_parse(const char *name, enum client_format *ret_format)
 {
 	static const char *const names[] = {
 		[CLIENT_OPAQUE] = "opaque", [CLIENT_RS256] = "RS256", [CLIENT_ES256] = "ES256"};
-	for (int i = 0; name && i <= CLIENT_ES256; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*ret_format = (enum client_format)i;
-			return true;
-		}
+	int format = name_index(name, names, CLIENT_ES256 + 1, -1);
+	if (format >= 0) {
+		*ret_format = (enum client_format)format;
 	}
-	return false;
+	return format >= 0;
 }
 
-/* What is wrong with SPEC, or NULL. */
-static const char *spec_error(const cJSON *spec)
+static enum client_proof proof_of(const cJSON *spec)
 {
-	static const char *const known[] = {"id", "secret", "expires_in", "token_format"};
-	const cJSON *expires_in = json_get(spec, "expires_in");
-	const cJSON *format = json_get(spec, "token_format");
-	enum client_format parsed;
-	const cJSON *member;
-	cJSON_ArrayForEach (member, spec) {
-		bool is_known = false;
-		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-			is_known = is_known ||
-				   (member->string && !strcmp(member->string, known[i]));
-		}
-		if (!is_known) {
-			return "its members are id, secret, expires_in, token_format";
-		}
-	}
-	if (!json_string(spec, "id") || !json_string(spec, "secret")) {
+	static const char *const names[] = {
+		[CLIENT_SECRET] = "secret",
+		[CLIENT_PUBLIC] = "none",
+		[CLIENT_KEY] = "private_key_jwt",
+		[CLIENT_CERTIFICATE] = "certificate",
+	};
+	return (enum client_proof)name_index(
+		json_string(spec, "auth"), names, CLIENT_CERTIFICATE + 1, CLIENT_SECRET);
+}
+
+static enum client_refresh refresh_of(const cJSON *spec)
+{
+	static const char *const names[] = {
+		[CLIENT_REFRESH_NONE] = "none",
+		[CLIENT_REFRESH_KEPT] = "kept",
+		[CLIENT_REFRESH_ROTATED] = "rotated",
+		[CLIENT_REFRESH_BURNED] = "burned",
+		[CLIENT_REFRESH_GRACE] = "grace",
+	};
+	return (enum client_refresh)name_index(json_string(spec, "refresh_tokens"), names,
+		CLIENT_REFRESH_GRACE + 1, CLIENT_REFRESH_NONE);
+}
+
+static char *copy_of(const cJSON *spec, const char *name)
+{
+	const char *text = json_string(spec, name);
+	return text ? mem_strdup(text) : NULL;
+}
+
+/* Fills an empty client, but its id; returns what is wrong with SPEC, or NULL. */
+static const char *client_read(struct client *client, const cJSON *spec)
+{
+	const char *public_key = json_string(spec, "public_key");
+	const char *certificate = json_string(spec, "certificate");
+	client->proof = proof_of(spec);
+	if (client->proof == CLIENT_SECRET && !json_string(spec, "secret")) {
 		return "id and secret must be strings";
 	}
-	if (expires_in && !json_is_int(expires_in, 1, CLIENT_EXPIRES_IN_MAX)) {
-		return "expires_in must be a whole number of seconds, at least 1";
+	client->secret = mem_strdup(
+		client->proof == CLIENT_SECRET ? json_string(spec, "secret") : "");
+	client->public_key = public_key ? pki_public_key(public_key) : NULL;
+	if (client->proof == CLIENT_KEY && !client->public_key) {
+		return "public_key must be one in PEM";
 	}
-	if (format && !client_format_parse(cJSON_GetStringValue(format), &parsed)) {
-		return "token_format must be opaque, RS256 or ES256";
+	client->certificate = certificate ? pki_pem_fingerprint(certificate) : NULL;
+	if (client->proof == CLIENT_CERTIFICATE && !client->certificate) {
+		return "certificate must be one in PEM";
 	}
+	client->audience = copy_of(spec, "audience");
+	client->refresh = refresh_of(spec);
+	client->grace_ms = json_int(spec, "grace_ms", CLIENT_GRACE_MS);
+	client->pkce = json_true(spec, "pkce");
+	client->redirect_uris = cJSON_Duplicate(json_get(spec, "redirect_uris"), 1);
+	client->assertion = copy_of(spec, "assertion");
+	client->org_name = copy_of(spec, "org_name");
+	client_format_parse(json_string(spec, "token_format"), &client->format);
 	return NULL;
 }
 
 bool client_put(struct client_list *list, const cJSON *spec, char *error, size_t error_size)
 {
-	const char *wrong = cJSON_IsObject(spec) ? spec_error(spec) : "must be an object";
-	struct client *client = wrong ? NULL : client_find(list, json_string(spec, "id"));
+	char why[256] = "must be an object";
+	bool ok = cJSON_IsObject(spec) && schema_check(client_members, spec, why, sizeof(why));
+	const char *wrong = ok ? NULL : why;
+	const char *id = ok ? json_string(spec, "id") : NULL;
+	struct client *client = client_find(list, id);
+	struct client next = {
+		.expires_in = json_int(spec, "expires_in", list->expires_in),
+		.format = list->format,
+	};
+	if (!wrong && !id) {
+		wrong = "id and secret must be strings";
+	}
 	if (!wrong && !client && list->count == CLIENTS_MAX) {
 		wrong = "too many clients";
 	}
+	wrong = wrong ? wrong : client_read(&next, spec);
 	if (wrong) {
 		snprintf(error, error_size, "client: %s", wrong);
+		client_clear(&next);
 		return false;
 	}
-	if (!client) {
-		client = mem_new(sizeof(*client));
-		client->id = mem_strdup(json_string(spec, "id"));
-		list->clients[list->count++] = client;
+	if (client) {
+		client_clear(client);
+		next.id = client->id;
+		next.jtis = client->jtis;
+		next.last_token = client->last_token;
+		next.last_expires_ms = client->last_expires_ms;
+	} else {
+		client = list->clients[list->count++] = mem_new(sizeof(*client));
+		next.id = mem_strdup(id);
+		next.jtis = cJSON_CreateObject();
 	}
-	free(client->secret);
-	client->secret = mem_strdup(json_string(spec, "secret"));
-	client->expires_in = json_int(spec, "expires_in", list->expires_in);
-	client->format = list->format;
-	client_format_parse(json_string(spec, "token_format"), &client->format);
+	*client = next;
 	return true;
 }
 
@@ -146,36 +237,82 @@ static bool basic_parse(const char *authorization, char **ret_id, char **ret_sec
 	return *ret_id && *ret_secret;
 }
 
-static bool secret_matches(const struct client *client, const char *secret)
+static const char *secret_check(const struct client *client, const char *secret)
 {
 	size_t len = strlen(client->secret);
-	return secret && strlen(secret) == len && CRYPTO_memcmp(secret, client->secret, len) == 0;
+	bool same = secret && strlen(secret) == len &&
+		    CRYPTO_memcmp(secret, client->secret, len) == 0;
+	return same ? NULL : "client not found or wrong secret";
 }
 
-void client_authenticate(const struct client_list *list, const char *authorization,
-	const cJSON *fields, struct client_auth *auth)
+/* How the request names its client and means to prove it; SECRET is that of Basic. */
+static enum client_method method_of(
+	const struct client_evidence *evidence, struct client_auth *auth, char **secret)
 {
-	const char *form_id = json_string(fields, "client_id");
-	const char *form_secret = json_string(fields, "client_secret");
-	char *basic_secret = NULL;
-	*auth = (struct client_auth){0};
-	if (authorization && !basic_parse(authorization, &auth->id, &basic_secret)) {
-		auth->method = CLIENT_AUTH_MALFORMED;
-	} else if (authorization) {
-		auth->method = form_secret ? CLIENT_AUTH_BOTH : CLIENT_AUTH_BASIC;
-		/* A client_id in the form beside Basic is allowed, but has to be the same. */
-		if (form_id && strcmp(form_id, auth->id) != 0) {
-			auth->method = CLIENT_AUTH_BOTH;
-		}
-	} else if (form_secret) {
-		auth->method = CLIENT_AUTH_POST;
+	const char *form_id = json_string(evidence->fields, "client_id");
+	const char *assertion = json_string(evidence->fields, "client_assertion");
+	bool form_secret = json_get(evidence->fields, "client_secret") != NULL;
+	if (evidence->authorization && !basic_parse(evidence->authorization, &auth->id, secret)) {
+		return CLIENT_AUTH_MALFORMED;
+	}
+	if (!auth->id && assertion) {
+		auth->id = assertion_subject(assertion);
+	}
+	if ((evidence->authorization != NULL) + (assertion != NULL) + form_secret > 1) {
+		return CLIENT_AUTH_BOTH;
+	}
+	/* A client_id in the form beside the proof is allowed, but has to be the same. */
+	if (auth->id && form_id && strcmp(form_id, auth->id) != 0) {
+		return CLIENT_AUTH_BOTH;
 	}
 	if (!auth->id && form_id) {
 		auth->id = mem_strdup(form_id);
 	}
-	auth->client = auth->id ? client_find(list, auth->id) : NULL;
-	auth->secret_ok = auth->client &&
-			  secret_matches(auth->client, authorization ? basic_secret : form_secret);
+	return evidence->authorization ? CLIENT_AUTH_BASIC
+	       : assertion             ? CLIENT_AUTH_ASSERTION
+	       : form_secret           ? CLIENT_AUTH_POST
+	       : evidence->certificate ? CLIENT_AUTH_CERTIFICATE
+				       : CLIENT_AUTH_NONE;
+}
+
+/* What is wrong with the proof of a client that is known, or NULL. */
+static const char *proof_check(struct client *client, const struct client_evidence *evidence,
+	enum client_method method, const char *basic_secret)
+{
+	switch (client->proof) {
+	case CLIENT_SECRET:
+		return secret_check(client,
+			evidence->authorization ? basic_secret
+						: json_string(evidence->fields, "client_secret"));
+	case CLIENT_PUBLIC:
+		return method == CLIENT_AUTH_NONE || method == CLIENT_AUTH_CERTIFICATE
+			       ? NULL
+			       : "this client is public and proves nothing";
+	case CLIENT_KEY:
+		return method == CLIENT_AUTH_ASSERTION ? assertion_check(client, evidence)
+						       : "this client uses private_key_jwt";
+	case CLIENT_CERTIFICATE:
+		return method == CLIENT_AUTH_CERTIFICATE &&
+				       strcmp(evidence->certificate, client->certificate) == 0
+			       ? NULL
+			       : "this client uses another certificate";
+	}
+	return NULL;
+}
+
+void client_authenticate(const struct client_list *list, const struct client_evidence *evidence,
+	struct client_auth *auth)
+{
+	char *basic_secret = NULL;
+	*auth = (struct client_auth){.wrong = "client not found or wrong secret"};
+	auth->method = method_of(evidence, auth, &basic_secret);
+	auth->client = client_find(list, auth->id);
+	if (auth->method == CLIENT_AUTH_BOTH) {
+		auth->wrong = "more than one client authentication";
+	} else if (auth->client && auth->method != CLIENT_AUTH_MALFORMED) {
+		auth->wrong = proof_check(auth->client, evidence, auth->method, basic_secret);
+	}
+	auth->proven = !auth->wrong;
 	free(basic_secret);
 }
 
@@ -191,6 +328,8 @@ const char *client_method_name(enum client_method method)
 		[CLIENT_AUTH_NONE] = "none",
 		[CLIENT_AUTH_BASIC] = "basic",
 		[CLIENT_AUTH_POST] = "post",
+		[CLIENT_AUTH_ASSERTION] = "private_key_jwt",
+		[CLIENT_AUTH_CERTIFICATE] = "certificate",
 		[CLIENT_AUTH_BOTH] = "both",
 		[CLIENT_AUTH_MALFORMED] = "malformed",
 	};

@@ -51,6 +51,24 @@ char *codec_base64_decode(const char *text, size_t *ret_len)
 	return data;
 }
 
+char *codec_base64url_decode(const char *text, size_t len, size_t *ret_len)
+{
+	char *padded = mem_alloc(len + 4);
+	size_t used = 0;
+	for (; used < len; used++) {
+		char c = text[used];
+		padded[used] = (char)(c == '-' ? '+' : c == '_' ? '/' : c);
+	}
+	bool ok = !memchr(text, '+', len) && !memchr(text, '/', len) && !memchr(text, '=', len);
+	while (used % 4 != 0) {
+		padded[used++] = '=';
+	}
+	padded[used] = '\0';
+	char *data = ok ? codec_base64_decode(padded, ret_len) : NULL;
+	free(padded);
+	return data;
+}
+
 static int hex_value(char digit)
 {
 	if (digit >= '0' && digit <= '9') {

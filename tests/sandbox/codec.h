@@ -15,6 +15,10 @@ char *codec_base64url(const void *data, size_t len);
  */
 char *codec_base64_decode(const char *text, size_t *ret_len);
 
+/* RFC 4648 section 5 without padding. NULL if it is not that, else NUL-terminated and the caller's.
+ */
+char *codec_base64url_decode(const char *text, size_t len, size_t *ret_len);
+
 /* Decodes + and %XX. NULL on a broken escape or a NUL, else the caller's. */
 char *codec_form_decode(const char *text, size_t len);
 

@@ -5,6 +5,7 @@
 #include "fault.h"
 #include "json.h"
 #include "server.h"
+#include "session.h"
 #include "state.h"
 #include "stats.h"
 #include "token.h"
@@ -79,6 +80,35 @@ static cJSON *set_clients(struct control *control)
 		       : NULL;
 }
 
+static cJSON *get_sessions(struct control *control)
+{
+	return session_store_json(control->state->sessions);
+}
+
+/* As if a user had signed in: for those who begin with a refresh token. */
+static cJSON *begin_session(struct control *control)
+{
+	const char *id = json_string(control->input, "client_id");
+	struct client *client = client_find(control->state->clients, id);
+	if (!client) {
+		strcpy(control->error, "give the client_id of a client that is registered");
+		return NULL;
+	}
+	return session_json(session_begin(control->state->sessions, client));
+}
+
+static cJSON *end_session(struct control *control)
+{
+	const char *token = json_string(control->input, "refresh_token");
+	struct session *session = token ? session_find(control->state->sessions, token) : NULL;
+	if (!session) {
+		strcpy(control->error, "give a refresh_token of the session");
+		return NULL;
+	}
+	session_end(session, "control");
+	return session_json(session);
+}
+
 static cJSON *check_json(struct control *control, const char *token)
 {
 	const struct client *client = NULL;
@@ -125,6 +155,9 @@ static const struct endpoint {
 	{"GET", "stats", get_stats, false},
 	{"GET", "requests", get_requests, false},
 	{"POST", "clients", set_clients, true},
+	{"GET", "sessions", get_sessions, false},
+	{"POST", "session", begin_session, true},
+	{"POST", "end", end_session, true},
 	{"GET", "check", check, false},
 	{"POST", "check", check, true},
 };

@@ -5,6 +5,7 @@
 #include "codec.h"
 #include "json.h"
 #include "mem.h"
+#include "schema.h"
 #include "token.h"
 
 #include <event2/http.h>
@@ -33,134 +34,57 @@ struct fault_list {
 	int count;
 };
 
-enum kind { KIND_ANY, KIND_INT, KIND_TRUE, KIND_STRING, KIND_NAME, KIND_OBJECT, KIND_STRINGS };
-
-struct member {
-	const char *name;
-	enum kind kind;
-	int64_t min;
-	int64_t max;
-	const char *names; /* KIND_NAME: those allowed, each between spaces */
-};
-
-static const struct member rule_members[] = {
+static const struct schema_member rule_members[] = {
 	/* which requests */
-	{"match", KIND_OBJECT},
-	{"times", KIND_INT, 1, FAULT_TIMES_MAX},
+	{"match", SCHEMA_OBJECT},
+	{"times", SCHEMA_INT, 1, FAULT_TIMES_MAX},
 	/* how the answer is delivered */
-	{"delay_ms", KIND_INT, 0, FAULT_DELAY_MAX_MS},
-	{"drip", KIND_OBJECT},
-	{"close", KIND_NAME,
+	{"delay_ms", SCHEMA_INT, 0, FAULT_DELAY_MAX_MS},
+	{"drip", SCHEMA_OBJECT},
+	{"close", SCHEMA_NAME,
 		.names = " accept before_headers within_headers after_headers within_body "},
-	{"reset", KIND_TRUE},
+	{"reset", SCHEMA_TRUE},
 	/* what it is */
-	{"status", KIND_INT, 200, 999},
-	{"body", KIND_STRING},
-	{"body_base64", KIND_STRING},
-	{"content_type", KIND_STRING},
-	{"preset", KIND_NAME, .names = " genesys_rate_limit html cut_json "},
-	{"error", KIND_STRING},
-	{"redirect", KIND_STRING},
-	{"headers", KIND_OBJECT},
-	{"retry_after", KIND_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
-	{"retry_after_date", KIND_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
-	{"date_skew_s", KIND_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
-	{"no_date", KIND_TRUE},
-	{"huge_body", KIND_INT, 1, FAULT_HUGE_MAX},
+	{"status", SCHEMA_INT, 200, 999},
+	{"body", SCHEMA_STRING},
+	{"body_base64", SCHEMA_STRING},
+	{"content_type", SCHEMA_STRING},
+	{"preset", SCHEMA_NAME, .names = " genesys_rate_limit html cut_json "},
+	{"error", SCHEMA_STRING},
+	{"redirect", SCHEMA_STRING},
+	{"authorize_error", SCHEMA_STRING},
+	{"error_description", SCHEMA_STRING},
+	{"headers", SCHEMA_OBJECT},
+	{"retry_after", SCHEMA_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
+	{"retry_after_date", SCHEMA_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
+	{"date_skew_s", SCHEMA_INT, -FAULT_SECONDS_MAX, FAULT_SECONDS_MAX},
+	{"no_date", SCHEMA_TRUE},
+	{"huge_body", SCHEMA_INT, 1, FAULT_HUGE_MAX},
 	/* the token in it */
-	{"expires_in", KIND_ANY},
-	{"expires_in_missing", KIND_TRUE},
-	{"lifetime_s", KIND_INT, 0, CLIENT_EXPIRES_IN_MAX},
-	{"refresh_in", KIND_ANY},
-	{"refresh_token", KIND_ANY},
-	{"token_type", KIND_ANY},
-	{"token", KIND_ANY},
-	{"token_size", KIND_INT, 1, TOKEN_SIZE_MAX},
-	{"token_format", KIND_NAME, .names = " opaque RS256 ES256 "},
-	{"same_token", KIND_TRUE},
-	{"claims", KIND_OBJECT},
-	{"members", KIND_OBJECT},
-	{"omit", KIND_STRINGS},
+	{"expires_in", SCHEMA_ANY},
+	{"expires_in_missing", SCHEMA_TRUE},
+	{"lifetime_s", SCHEMA_INT, 0, CLIENT_EXPIRES_IN_MAX},
+	{"refresh_in", SCHEMA_ANY},
+	{"refresh_token", SCHEMA_ANY},
+	{"token_type", SCHEMA_ANY},
+	{"token", SCHEMA_ANY},
+	{"token_size", SCHEMA_INT, 1, TOKEN_SIZE_MAX},
+	{"token_format", SCHEMA_NAME, .names = " opaque RS256 ES256 "},
+	{"same_token", SCHEMA_TRUE},
+	{"claims", SCHEMA_OBJECT},
+	{"members", SCHEMA_OBJECT},
+	{"omit", SCHEMA_STRINGS},
 	{NULL},
 };
 
-static const struct member match_members[] = {
-	{"client_id", KIND_STRING}, {"path", KIND_STRING}, {NULL}};
+static const struct schema_member match_members[] = {
+	{"client_id", SCHEMA_STRING}, {"path", SCHEMA_STRING}, {NULL}};
 
-static const struct member drip_members[] = {
-	{"bytes", KIND_INT, 1, FAULT_DRIP_BYTES_MAX},
-	{"interval_ms", KIND_INT, 0, FAULT_DELAY_MAX_MS},
+static const struct schema_member drip_members[] = {
+	{"bytes", SCHEMA_INT, 1, FAULT_DRIP_BYTES_MAX},
+	{"interval_ms", SCHEMA_INT, 0, FAULT_DELAY_MAX_MS},
 	{NULL},
 };
-
-static bool name_allowed(const char *names, const char *name)
-{
-	char *padded = mem_printf(" %s ", name);
-	bool allowed = strchr(name, ' ') == NULL && strstr(names, padded) != NULL;
-	free(padded);
-	return allowed;
-}
-
-static bool all_strings(const cJSON *list)
-{
-	const cJSON *item;
-	cJSON_ArrayForEach (item, list) {
-		if (!cJSON_IsString(item)) {
-			return false;
-		}
-	}
-	return cJSON_IsArray(list);
-}
-
-static bool value_ok(
-	const struct member *member, const cJSON *value, char *error, size_t error_size)
-{
-	const char *name = member->name;
-	switch (member->kind) {
-	case KIND_ANY:
-		return true;
-	case KIND_INT:
-		snprintf(error, error_size, "%s must be a whole number from %lld to %lld", name,
-			(long long)member->min, (long long)member->max);
-		return json_is_int(value, member->min, member->max);
-	case KIND_TRUE:
-		snprintf(error, error_size, "%s must be true or false", name);
-		return cJSON_IsBool(value);
-	case KIND_STRING:
-		snprintf(error, error_size, "%s must be a string", name);
-		return cJSON_IsString(value);
-	case KIND_NAME:
-		snprintf(error, error_size, "%s must be one of%s", name, member->names);
-		return cJSON_IsString(value) && name_allowed(member->names, value->valuestring);
-	case KIND_OBJECT:
-		snprintf(error, error_size, "%s must be an object", name);
-		return cJSON_IsObject(value);
-	case KIND_STRINGS:
-		snprintf(error, error_size, "%s must be an array of strings", name);
-		return all_strings(value);
-	}
-	return false;
-}
-
-static bool members_ok(
-	const struct member *members, const cJSON *object, char *error, size_t error_size)
-{
-	const cJSON *value;
-	cJSON_ArrayForEach (value, object) {
-		const struct member *member = members;
-		while (member->name && strcmp(member->name, value->string) != 0) {
-			member++;
-		}
-		if (!member->name) {
-			snprintf(error, error_size, "unknown member %.64s", value->string);
-			return false;
-		}
-		if (!value_ok(member, value, error, error_size)) {
-			return false;
-		}
-	}
-	return true;
-}
 
 /* A header that would break the framing of the answer is refused: for that there is close and body.
  */
@@ -185,9 +109,9 @@ static bool rule_ok(const cJSON *rule, char *error, size_t error_size)
 		snprintf(error, error_size, "a rule must be an object");
 		return false;
 	}
-	if (!members_ok(rule_members, rule, error, error_size) ||
-		!members_ok(match_members, json_get(rule, "match"), error, error_size) ||
-		!members_ok(drip_members, json_get(rule, "drip"), error, error_size) ||
+	if (!schema_check(rule_members, rule, error, error_size) ||
+		!schema_check(match_members, json_get(rule, "match"), error, error_size) ||
+		!schema_check(drip_members, json_get(rule, "drip"), error, error_size) ||
 		!headers_ok(json_get(rule, "headers"), error, error_size)) {
 		return false;
 	}
@@ -372,6 +296,7 @@ struct answer *fault_answer(const cJSON *rule, const char *access_token)
 	static const char html[] = "<!DOCTYPE html><html><head><title>Sign in</title></head>"
 				   "<body><h1>Welcome to this network</h1></body></html>\n";
 	const char *error = json_string(rule, "error");
+	const char *description = json_string(rule, "error_description");
 	const char *redirect = json_string(rule, "redirect");
 	const char *base64 = json_string(rule, "body_base64");
 	struct answer *answer;
@@ -379,7 +304,8 @@ struct answer *fault_answer(const cJSON *rule, const char *access_token)
 		answer = answer_error(400, "invalid_request",
 			"rate limit exceeded the maximum. Try the request again later");
 	} else if (error) {
-		answer = answer_error(400, error, "as ordered by a rule");
+		answer = answer_error(
+			400, error, description ? description : "as ordered by a rule");
 	} else {
 		answer = answer_new(redirect ? 302 : 200);
 	}

@@ -148,6 +148,80 @@ cJSON *jwt_jwks(struct jwt_keys *keys)
 	return jwks;
 }
 
+/* The JSON of the part of JWT that begins at TEXT and ends before its next dot; NULL if there is
+ * none. */
+static cJSON *part_json(const char *text)
+{
+	size_t len = 0;
+	const char *dot = strchr(text, '.');
+	char *decoded = dot ? codec_base64url_decode(text, (size_t)(dot - text), &len) : NULL;
+	cJSON *json = decoded ? json_parse(decoded, len) : NULL;
+	free(decoded);
+	return json;
+}
+
+cJSON *jwt_claims(const char *jwt)
+{
+	const char *dot = strchr(jwt, '.');
+	return dot ? part_json(dot + 1) : NULL;
+}
+
+/* The opposite of signature_flatten, into DER_SIZE bytes; 0 if FLAT is no such signature. */
+static size_t signature_raise(
+	const unsigned char *flat, size_t len, unsigned char *der, size_t der_size)
+{
+	if (len != (size_t)2 * JWT_P256_BYTES) {
+		return 0;
+	}
+	ECDSA_SIG *parts = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(flat, JWT_P256_BYTES, NULL);
+	BIGNUM *s = BN_bin2bn(flat + JWT_P256_BYTES, JWT_P256_BYTES, NULL);
+	if (!parts || !r || !s || ECDSA_SIG_set0(parts, r, s) != 1) {
+		mem_die("cannot read a signature");
+	}
+	int der_len = i2d_ECDSA_SIG(parts, NULL);
+	if (der_len > 0 && (size_t)der_len <= der_size) {
+		i2d_ECDSA_SIG(parts, &der);
+	} else {
+		der_len = 0;
+	}
+	ECDSA_SIG_free(parts);
+	return (size_t)der_len;
+}
+
+static bool signature_ok(
+	EVP_PKEY *key, const char *text, size_t text_len, const char *signature, size_t len)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+		  EVP_DigestVerify(ctx, (const unsigned char *)signature, len,
+			  (const unsigned char *)text, text_len) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+bool jwt_verify(const char *jwt, EVP_PKEY *key)
+{
+	enum jwt_alg alg = EVP_PKEY_is_a(key, "RSA") ? JWT_RS256 : JWT_ES256;
+	const char *last = strrchr(jwt, '.');
+	cJSON *header = part_json(jwt);
+	const char *name = json_string(header, "alg");
+	size_t len = 0;
+	char *signature = last ? codec_base64url_decode(last + 1, strlen(last + 1), &len) : NULL;
+	bool ok = signature && name && strcmp(name, alg_names[alg]) == 0;
+	if (ok && alg == JWT_ES256) {
+		unsigned char der[JWT_MODULUS_MAX];
+		size_t der_len = signature_raise(
+			(const unsigned char *)signature, len, der, sizeof(der));
+		ok = signature_ok(key, jwt, (size_t)(last - jwt), (const char *)der, der_len);
+	} else if (ok) {
+		ok = signature_ok(key, jwt, (size_t)(last - jwt), signature, len);
+	}
+	free(signature);
+	cJSON_Delete(header);
+	return ok;
+}
+
 struct jwt_keys *jwt_keys_new(void)
 {
 	return mem_new(sizeof(struct jwt_keys));

@@ -6,6 +6,8 @@
 #define SANDBOX_JWT_H
 
 #include <cjson/cJSON.h>
+#include <openssl/types.h>
+#include <stdbool.h>
 
 struct jwt_keys;
 
@@ -20,5 +22,12 @@ char *jwt_sign(struct jwt_keys *keys, enum jwt_alg alg, const cJSON *claims);
 
 /* The public keys of all algorithms; the caller deletes it. */
 cJSON *jwt_jwks(struct jwt_keys *keys);
+
+/* The claims of a JWT in compact form, unchecked; NULL if it is not one. The caller deletes them.
+ */
+cJSON *jwt_claims(const char *jwt);
+
+/* Whether KEY has signed JWT, by RS256 if it is an RSA key, by ES256 if it is one of P-256. */
+bool jwt_verify(const char *jwt, EVP_PKEY *key);
 
 #endif

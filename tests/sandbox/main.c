@@ -1,4 +1,5 @@
 /* The program: options, start, the line that says where it listens, stop. */
+#include "authorize.h"
 #include "client.h"
 #include "fault.h"
 #include "help.h"
@@ -8,6 +9,7 @@
 #include "pki.h"
 #include "route.h"
 #include "server.h"
+#include "session.h"
 #include "state.h"
 #include "stats.h"
 #include "token.h"
@@ -36,6 +38,7 @@ struct options {
 	const char *tls_listen;
 	const char *tls_cert;
 	const char *tls_key;
+	bool tls_ask;
 	const char *dir;
 	const char *client_file;
 	const char *rules_file;
@@ -81,6 +84,7 @@ static int options_parse(struct options *options, int argc, char **argv)
 		TLS_LISTEN,
 		TLS_CERT,
 		TLS_KEY,
+		TLS_ASK,
 		DIR,
 		CLIENTS,
 		EXPIRES,
@@ -93,6 +97,7 @@ static int options_parse(struct options *options, int argc, char **argv)
 		{"tls-listen", required_argument, NULL, TLS_LISTEN},
 		{"tls-cert", required_argument, NULL, TLS_CERT},
 		{"tls-key", required_argument, NULL, TLS_KEY},
+		{"tls-ask-certificate", no_argument, NULL, TLS_ASK},
 		{"dir", required_argument, NULL, DIR},
 		{"client-file", required_argument, NULL, CLIENTS},
 		{"expires-in", required_argument, NULL, EXPIRES},
@@ -120,6 +125,9 @@ static int options_parse(struct options *options, int argc, char **argv)
 			return -1;
 		case '?':
 			return usage_error("bad option", NULL);
+		case TLS_ASK:
+			options->tls_ask = true;
+			break;
 		case EXPIRES:
 			options->expires_in = strtoll(optarg, &end, 10);
 			if (*end || options->expires_in < 1 ||
@@ -185,8 +193,8 @@ static bool load_files(struct state *state, const struct options *options, char 
 static bool load_tls(struct sandbox *sandbox, const struct options *options, char *error)
 {
 	if (options->tls_cert) {
-		sandbox->tls = pki_context(
-			options->tls_cert, options->tls_key, error, MAIN_ERROR_SIZE);
+		sandbox->tls = pki_context(options->tls_cert, options->tls_key, options->tls_ask,
+			error, MAIN_ERROR_SIZE);
 		return sandbox->tls != NULL;
 	}
 	if (pki_make(options->dir, error, MAIN_ERROR_SIZE) != 0) {
@@ -195,7 +203,7 @@ static bool load_tls(struct sandbox *sandbox, const struct options *options, cha
 	char *cert = mem_printf("%s/server.pem", options->dir);
 	char *key = mem_printf("%s/server.key", options->dir);
 	sandbox->ca = mem_printf("%s/ca.pem", options->dir);
-	sandbox->tls = pki_context(cert, key, error, MAIN_ERROR_SIZE);
+	sandbox->tls = pki_context(cert, key, options->tls_ask, error, MAIN_ERROR_SIZE);
 	free(cert);
 	free(key);
 	return sandbox->tls != NULL;
@@ -263,6 +271,8 @@ static void sandbox_init(struct sandbox *sandbox, const struct options *options)
 	state->clients = client_list_new(options->expires_in, options->format);
 	state->keys = jwt_keys_new();
 	state->tokens = token_store_new(state->keys);
+	state->codes = code_store_new();
+	state->sessions = session_store_new();
 	state->faults = fault_list_new();
 	state->stats = stats_new();
 	sandbox->server = server_new(sandbox->base, &route_handler, state);
@@ -286,6 +296,8 @@ static void sandbox_done(struct sandbox *sandbox)
 	event_base_free(sandbox->base);
 	stats_free(state->stats);
 	fault_list_free(state->faults);
+	code_store_free(state->codes);
+	session_store_free(state->sessions);
 	token_store_free(state->tokens);
 	jwt_keys_free(state->keys);
 	client_list_free(state->clients);

@@ -4,12 +4,12 @@
 #include "client.h"
 #include "codec.h"
 #include "fault.h"
+#include "grant.h"
 #include "json.h"
 #include "mem.h"
 #include "server.h"
 #include "state.h"
 #include "stats.h"
-#include "token.h"
 
 #include <event2/http.h>
 #include <stdlib.h>
@@ -19,79 +19,29 @@
 #define OAUTH_BODY_MAX  65536
 #define OAUTH_FORM_TYPE "application/x-www-form-urlencoded"
 
-struct token_request {
-	struct state *state;
-	const cJSON *fields;
-	struct client *client; /* authenticated */
-	const char *issuer;
-	const cJSON *rule;
-	struct stats_ticket *ticket;
-};
-
-static cJSON *issue(const struct token_request *request)
-{
-	stats_issued(request->state->stats, request->ticket);
-	return token_issue(request->state->tokens, &(struct token_order){
-							   .client = request->client,
-							   .issuer = request->issuer,
-							   .now = fault_clock(request->rule),
-							   .rule = request->rule,
-						   });
-}
-
-static struct answer *issue_answer(const struct token_request *request)
-{
-	struct answer *answer = answer_new(200);
-	cJSON *json = issue(request);
-	answer_set_json(answer, json);
-	answer_set_header(answer, "Cache-Control", "no-store");
-	cJSON_Delete(json);
-	return answer;
-}
-
-/* The grants: a name and what answers an authenticated client that asks for it. */
-static const struct grant {
-	const char *type;
-	struct answer *(*answer)(const struct token_request *request);
-} grants[] = {
-	{"client_credentials", issue_answer},
-};
-
-static struct answer *grant_answer(const struct token_request *request)
-{
-	const char *type = json_string(request->fields, "grant_type");
-	if (!type) {
-		return answer_error(400, "invalid_request", "grant_type is missing");
-	}
-	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
-		if (strcmp(grants[i].type, type) == 0) {
-			return grants[i].answer(request);
-		}
-	}
-	return answer_error(400, "unsupported_grant_type", "this server has no such grant");
-}
-
 /* The answer of a server without faults; WRONG says what is wrong with the form, or NULL. */
 static struct answer *honest_answer(
-	const struct token_request *request, const struct client_auth *auth, const char *wrong)
+	const struct grant_request *request, const struct client_auth *auth, const char *wrong)
 {
 	if (wrong) {
 		return answer_error(400, "invalid_request", wrong);
 	}
 	if (auth->method == CLIENT_AUTH_BOTH) {
-		return answer_error(400, "invalid_request", "more than one client authentication");
+		return answer_error(400, "invalid_request", auth->wrong);
 	}
-	if (!auth->secret_ok) {
+	if (!auth->proven) {
 		/* Genesys Cloud: 400, where RFC 6749 section 5.2 has 401. */
-		return answer_error(400, "invalid_client", "client not found or wrong secret");
+		return answer_error(400, "invalid_client", auth->wrong);
 	}
 	return grant_answer(request);
 }
 
 /* The answer of a rule that says all of it. */
-static struct answer *replaced_answer(const struct token_request *request)
+static struct answer *replaced_answer(const struct grant_request *request)
 {
-	cJSON *json = fault_wants_token(request->rule) && request->client ? issue(request) : NULL;
+	cJSON *json = fault_wants_token(request->rule) && request->client
+			      ? grant_issue(request, NULL)
+			      : NULL;
 	struct answer *answer = fault_answer(request->rule, json_string(json, "access_token"));
 	cJSON_Delete(json);
 	return answer;
@@ -113,17 +63,20 @@ static cJSON *record_of(
 	cJSON *shown = fields ? cJSON_Duplicate(fields, 1) : cJSON_CreateNull();
 	if (json_get(shown, "client_secret")) {
 		cJSON_DeleteItemFromObjectCaseSensitive(shown, "client_secret");
-		cJSON_AddBoolToObject(shown, "secret_ok", auth->secret_ok);
+		cJSON_AddBoolToObject(shown, "secret_ok", auth->proven);
 	}
 	cJSON_AddItemToObject(
 		record, "client_id", auth->id ? cJSON_CreateString(auth->id) : cJSON_CreateNull());
 	cJSON_AddStringToObject(record, "path", request->path);
 	cJSON_AddStringToObject(record, "auth", client_method_name(auth->method));
-	cJSON_AddBoolToObject(record, "secret_ok", auth->secret_ok);
+	cJSON_AddBoolToObject(record, "secret_ok", auth->proven);
 	cJSON_AddItemToObject(record, "fields", shown);
 	cJSON_AddBoolToObject(record, "tls", request->kind == SERVER_TLS);
 	cJSON_AddNumberToObject(record, "connection", (double)request->connection);
 	cJSON_AddBoolToObject(record, "reused", request->earlier > 0);
+	cJSON_AddItemToObject(record, "certificate",
+		request->certificate ? cJSON_CreateString(request->certificate)
+				     : cJSON_CreateNull());
 	add_header(record, "host", request, "Host");
 	add_header(record, "user_agent", request, "User-Agent");
 	add_header(record, "accept", request, "Accept");
@@ -153,27 +106,37 @@ struct answer *oauth_token(struct state *state, const struct server_request *req
 	const char *wrong = NULL;
 	struct client_auth auth;
 	cJSON *fields = form_of(request, &wrong);
-	client_authenticate(state->clients, evhttp_find_header(request->headers, "Authorization"),
-		fields, &auth);
+	char *token_url = mem_printf("%s" OAUTH_TOKEN_PATH, issuer);
+	client_authenticate(state->clients,
+		&(struct client_evidence){
+			.authorization = evhttp_find_header(request->headers, "Authorization"),
+			.fields = fields,
+			.certificate = request->certificate,
+			.issuer = issuer,
+			.token_url = token_url,
+		},
+		&auth);
 	cJSON *record = record_of(request, &auth, fields);
 	char *correlation_id = codec_uuid();
 	cJSON_AddStringToObject(record, "correlation_id", correlation_id);
 	*ret_ticket = stats_begin(state->stats, record, request->earlier == 0);
 
-	struct token_request token_request = {
+	struct grant_request grant_request = {
 		.state = state,
 		.fields = fields,
-		.client = auth.secret_ok ? auth.client : NULL,
+		.client = auth.proven ? auth.client : NULL,
+		.is_public = auth.method == CLIENT_AUTH_NONE,
 		.issuer = issuer,
 		.rule = fault_take(state->faults, true, request->path, auth.id),
 		.ticket = *ret_ticket,
 	};
-	struct answer *answer = fault_replaces(token_request.rule)
-					? replaced_answer(&token_request)
-					: honest_answer(&token_request, &auth, wrong);
+	struct answer *answer = fault_replaces(grant_request.rule)
+					? replaced_answer(&grant_request)
+					: honest_answer(&grant_request, &auth, wrong);
 	answer_set_header(answer, "inin-correlation-id", correlation_id);
-	fault_apply(token_request.rule, answer);
+	fault_apply(grant_request.rule, answer);
 	free(correlation_id);
+	free(token_url);
 	client_auth_done(&auth);
 	cJSON_Delete(fields);
 	return answer;

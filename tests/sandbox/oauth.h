@@ -1,9 +1,11 @@
 /*
- * The token endpoint (RFC 6749 section 3.2): checks form and client, grants, misbehaves as the
- * rules order. Knows nothing of sockets; grants are rows of one table.
+ * The token endpoint (RFC 6749 section 3.2): checks form and client, asks the grants, misbehaves as
+ * the rules order. Knows nothing of sockets, and of what a grant wants.
  */
 #ifndef SANDBOX_OAUTH_H
 #define SANDBOX_OAUTH_H
+
+#define OAUTH_TOKEN_PATH "/oauth/token"
 
 struct answer;
 struct server_request;

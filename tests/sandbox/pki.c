@@ -20,6 +20,7 @@
 #define PKI_DAYS        825
 #define PKI_BACKDATED_S 3600
 #define PKI_DAY_S       86400
+#define PKI_CONTEXT     "gctokend-sandbox"
 
 struct identity {
 	EVP_PKEY *key;
@@ -121,7 +122,13 @@ int pki_make(const char *dir, char *error, size_t error_size)
 	return ok ? 0 : -1;
 }
 
-SSL_CTX *pki_context(const char *cert, const char *key, char *error, size_t error_size)
+/* Whom a client's certificate is from does not matter: it is known by its fingerprint. */
+static int accept_any(int ok, X509_STORE_CTX *ctx)
+{
+	return 1;
+}
+
+SSL_CTX *pki_context(const char *cert, const char *key, bool ask, char *error, size_t error_size)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
 	if (!tls || SSL_CTX_use_certificate_chain_file(tls, cert) != 1 ||
@@ -133,5 +140,43 @@ SSL_CTX *pki_context(const char *cert, const char *key, char *error, size_t erro
 		SSL_CTX_free(tls);
 		return NULL;
 	}
+	if (ask) {
+		SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, accept_any);
+		/* Without it OpenSSL ends connections that resume a session. */
+		SSL_CTX_set_session_id_context(
+			tls, (const unsigned char *)PKI_CONTEXT, strlen(PKI_CONTEXT));
+	}
 	return tls;
+}
+
+char *pki_fingerprint(const X509 *cert)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	if (X509_digest(cert, EVP_sha256(), digest, &len) != 1) {
+		mem_die("cannot read a certificate");
+	}
+	char *text = mem_new(2 * (size_t)len + 1);
+	for (unsigned i = 0; i < len; i++) {
+		snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+	}
+	return text;
+}
+
+char *pki_pem_fingerprint(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	char *text = cert ? pki_fingerprint(cert) : NULL;
+	X509_free(cert);
+	BIO_free(bio);
+	return text;
+}
+
+EVP_PKEY *pki_public_key(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	return key;
 }

@@ -1,11 +1,12 @@
 /*
- * The TLS side: a CA and a server certificate for localhost, 127.0.0.1 and ::1, and the context
- * that serves them. Knows nothing of connections.
+ * The TLS side: a CA and a server certificate for localhost, 127.0.0.1 and ::1, the context that
+ * serves them, and keys and certificates of clients. Knows nothing of connections.
  */
 #ifndef SANDBOX_PKI_H
 #define SANDBOX_PKI_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -15,7 +16,15 @@
  */
 int pki_make(const char *dir, char *error, size_t error_size);
 
-/* A server context with these PEM files. NULL with a message in ERROR. The caller frees it. */
-SSL_CTX *pki_context(const char *cert, const char *key, char *error, size_t error_size);
+/* A server context with these PEM files. ASK makes it ask clients for a certificate, of whatever
+ * issuer, which they need not have. NULL with a message in ERROR. The caller frees it. */
+SSL_CTX *pki_context(const char *cert, const char *key, bool ask, char *error, size_t error_size);
+
+/* SHA-256 of a certificate in hexadecimal; NULL if PEM is not one. The caller frees it. */
+char *pki_fingerprint(const X509 *cert);
+char *pki_pem_fingerprint(const char *pem);
+
+/* A public key in PEM, or NULL. The caller frees it. */
+EVP_PKEY *pki_public_key(const char *pem);
 
 #endif

@@ -1,6 +1,7 @@
 #include "route.h"
 
 #include "answer.h"
+#include "authorize.h"
 #include "client.h"
 #include "codec.h"
 #include "control.h"
@@ -19,8 +20,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define TOKEN_PATH    "/oauth/token"
-#define BEARER_PREFIX "Bearer "
+#define AUTHORIZE_PATH "/oauth/authorize"
+#define BEARER_PREFIX  "Bearer "
 
 /* The URL in front of SUFFIX, by which a path prefix of a gateway is kept; the caller frees it. */
 static char *base_url(
@@ -39,8 +40,8 @@ static struct answer *json_answer(int status, cJSON *json)
 	return answer;
 }
 
-static struct answer *jwks(
-	struct state *state, const struct server_request *request, const char *suffix)
+static struct answer *jwks(struct state *state, const struct server_request *request,
+	const char *suffix, const cJSON *rule)
 {
 	return json_answer(200, jwt_jwks(state->keys));
 }
@@ -50,33 +51,39 @@ static void add_strings(cJSON *json, const char *name, const char *const *values
 	cJSON_AddItemToObject(json, name, cJSON_CreateStringArray(values, count));
 }
 
-static struct answer *discovery(
-	struct state *state, const struct server_request *request, const char *suffix)
+static struct answer *discovery(struct state *state, const struct server_request *request,
+	const char *suffix, const cJSON *rule)
 {
-	static const char *const methods[] = {"client_secret_basic", "client_secret_post"};
+	static const char *const methods[] = {"client_secret_basic", "client_secret_post",
+		"private_key_jwt", "self_signed_tls_client_auth", "none"};
+	static const char *const challenges[] = {"S256"};
 	static const char *const algs[] = {"RS256", "ES256"};
 	static const char *const subjects[] = {"public"};
 	char *base = base_url(state, request, suffix);
-	char *token = mem_printf("%s" TOKEN_PATH, base);
+	char *token = mem_printf("%s" OAUTH_TOKEN_PATH, base);
 	char *keys = mem_printf("%s/jwks", base);
+	char *authorization = mem_printf("%s" AUTHORIZE_PATH, base);
 	cJSON *json = cJSON_CreateObject();
 	cJSON *types = cJSON_AddArrayToObject(json, "response_types_supported");
 	cJSON_AddStringToObject(json, "issuer", base);
+	cJSON_AddStringToObject(json, "authorization_endpoint", authorization);
 	cJSON_AddStringToObject(json, "token_endpoint", token);
 	cJSON_AddStringToObject(json, "jwks_uri", keys);
 	cJSON_AddItemToArray(types, cJSON_CreateString("code"));
 	add_strings(json, "subject_types_supported", subjects, 1);
-	add_strings(json, "token_endpoint_auth_methods_supported", methods, 2);
+	add_strings(json, "token_endpoint_auth_methods_supported", methods, 5);
+	add_strings(json, "code_challenge_methods_supported", challenges, 1);
 	add_strings(json, "id_token_signing_alg_values_supported", algs, 2);
 	free(base);
 	free(token);
 	free(keys);
+	free(authorization);
 	return json_answer(200, json);
 }
 
 /* The smallest API: a token works here or it does not. DELETE revokes it, as Genesys Cloud does. */
-static struct answer *tokens_me(
-	struct state *state, const struct server_request *request, const char *suffix)
+static struct answer *tokens_me(struct state *state, const struct server_request *request,
+	const char *suffix, const cJSON *rule)
 {
 	const char *authorization = evhttp_find_header(request->headers, "Authorization");
 	size_t prefix_len = strlen(BEARER_PREFIX);
@@ -103,15 +110,22 @@ static struct answer *tokens_me(
 	return json_answer(200, json);
 }
 
-/* The paths beside the token endpoint, each under any prefix. */
+static struct answer *authorization(struct state *state, const struct server_request *request,
+	const char *suffix, const cJSON *rule)
+{
+	return authorize(state->codes, state->clients, request->query, rule);
+}
+
+/* The paths beside the token endpoint, each under any prefix. RULE is NULL without one. */
 static const struct resource {
 	const char *suffix;
-	struct answer *(*answer)(
-		struct state *state, const struct server_request *request, const char *suffix);
+	struct answer *(*answer)(struct state *state, const struct server_request *request,
+		const char *suffix, const cJSON *rule);
 } resources[] = {
 	{"/jwks", jwks},
 	{"/.well-known/openid-configuration", discovery},
 	{"/api/v2/tokens/me", tokens_me},
+	{AUTHORIZE_PATH, authorization},
 };
 
 static bool ends_with(const char *text, const char *suffix)
@@ -121,14 +135,15 @@ static bool ends_with(const char *text, const char *suffix)
 	return len >= suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
 }
 
-static struct answer *resource_answer(struct state *state, const struct server_request *request)
+static struct answer *resource_answer(
+	struct state *state, const struct server_request *request, const cJSON *rule)
 {
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
 		if (ends_with(request->path, resources[i].suffix)) {
-			return resources[i].answer(state, request, resources[i].suffix);
+			return resources[i].answer(state, request, resources[i].suffix, rule);
 		}
 	}
-	if (ends_with(request->path, TOKEN_PATH)) {
+	if (ends_with(request->path, OAUTH_TOKEN_PATH)) {
 		struct answer *answer = answer_error(
 			405, "invalid_request", "the token endpoint takes POST");
 		answer_set_header(answer, "Allow", "POST");
@@ -143,7 +158,7 @@ static struct answer *other_request(struct state *state, const struct server_req
 	const cJSON *rule = fault_take(state->faults, false, request->path, NULL);
 	char *correlation_id = codec_uuid();
 	struct answer *answer = fault_replaces(rule) ? fault_answer(rule, NULL)
-						     : resource_answer(state, request);
+						     : resource_answer(state, request, rule);
 	stats_other(state->stats);
 	answer_set_header(answer, "inin-correlation-id", correlation_id);
 	fault_apply(rule, answer);
@@ -176,8 +191,8 @@ static struct answer *on_request(void *ctx, const struct server_request *request
 	if (request->kind == SERVER_CONTROL) {
 		return answer_error(404, "not_found", "this listener is for " CONTROL_PREFIX);
 	}
-	if (strcmp(request->method, "POST") == 0 && ends_with(request->path, TOKEN_PATH)) {
-		char *issuer = base_url(state, request, TOKEN_PATH);
+	if (strcmp(request->method, "POST") == 0 && ends_with(request->path, OAUTH_TOKEN_PATH)) {
+		char *issuer = base_url(state, request, OAUTH_TOKEN_PATH);
 		answer = oauth_token(state, request, issuer, &stats_ticket);
 		*ticket = stats_ticket;
 		free(issuer);

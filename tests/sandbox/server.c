@@ -2,6 +2,7 @@
 
 #include "answer.h"
 #include "mem.h"
+#include "pki.h"
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
@@ -245,6 +246,14 @@ static const char *method_name(enum evhttp_cmd_type method)
 	}
 }
 
+/* The fingerprint of the client's certificate, which the caller frees; NULL without one. */
+static char *certificate_of(struct evhttp_connection *evcon)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
+	X509 *cert = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
+	return cert ? pki_fingerprint(cert) : NULL;
+}
+
 static void server_on_request(struct evhttp_request *req, void *arg)
 {
 	struct listener *listener = arg;
@@ -254,6 +263,7 @@ static void server_on_request(struct evhttp_request *req, void *arg)
 	struct evbuffer *body = evhttp_request_get_input_buffer(req);
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	char *certificate = certificate_of(evcon);
 	char *peer = NULL;
 	ev_uint16_t port;
 	evhttp_connection_get_peer(evcon, &peer, &port);
@@ -266,6 +276,7 @@ static void server_on_request(struct evhttp_request *req, void *arg)
 		.body = evbuffer_get_length(body) ? (const char *)evbuffer_pullup(body, -1) : "",
 		.body_len = evbuffer_get_length(body),
 		.peer = peer ? peer : "",
+		.certificate = certificate,
 		.connection = connection->number,
 		.earlier = connection->requests++,
 	};
@@ -275,6 +286,7 @@ static void server_on_request(struct evhttp_request *req, void *arg)
 	exchange->timer = evtimer_new(server->base, exchange_due, exchange);
 	exchange->answer = server->handler->request(
 		server->handler_ctx, &request, &exchange->ticket);
+	free(certificate);
 	connection->exchange = exchange;
 	if (exchange->answer->raw || exchange->answer->delay_ms > 0) {
 		exchange_hold(exchange);
@@ -285,7 +297,13 @@ static void server_on_request(struct evhttp_request *req, void *arg)
 
 static void accepted_close(evutil_socket_t unused, short what, void *arg)
 {
-	shutdown(bufferevent_getfd(arg), SHUT_RDWR); /* evhttp reads the end and cleans up */
+	char unread[SERVER_UNREAD_MAX];
+	evutil_socket_t fd = bufferevent_getfd(arg);
+	/* evhttp reads the end and cleans up. What came before the end it would answer; what comes
+	 * later the kernel refuses. */
+	shutdown(fd, SHUT_RDWR);
+	while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0) {
+	}
 }
 
 static void accepted_reset(evutil_socket_t unused, short what, void *arg)

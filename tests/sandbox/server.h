@@ -32,7 +32,8 @@ struct server_request {
 	struct evkeyvalq *headers;
 	const char *body;
 	size_t body_len;
-	const char *peer;    /* the address without the port */
+	const char *peer;        /* the address without the port */
+	const char *certificate; /* the fingerprint of the TLS client's; NULL without one */
 	uint64_t connection; /* the number of its connection, among those that brought a request */
 	uint64_t earlier;    /* requests that came before it on that connection */
 };

@@ -13,6 +13,8 @@ struct state {
 	struct jwt_keys *keys;
 	struct fault_list *faults;
 	struct stats *stats;
+	struct code_store *codes;
+	struct session_store *sessions;
 	char *http_url;  /* http://127.0.0.1:PORT */
 	char *https_url; /* NULL without TLS */
 	FILE *log;       /* NULL for none */

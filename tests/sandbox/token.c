@@ -203,6 +203,9 @@ cJSON *token_issue(struct token_store *store, const struct token_order *order)
 	cJSON_AddStringToObject(answer, "access_token", client->last_token);
 	cJSON_AddStringToObject(answer, "token_type", "bearer");
 	cJSON_AddNumberToObject(answer, "expires_in", (double)says_s);
+	if (order->refresh_token) {
+		cJSON_AddStringToObject(answer, "refresh_token", order->refresh_token);
+	}
 	answer_bend(answer, order->rule);
 	return answer;
 }

@@ -19,9 +19,10 @@ struct token_store;
 
 struct token_order {
 	struct client *client;
-	const char *issuer; /* for JWTs */
-	time_t now;         /* the wall clock that the server pretends to have */
-	const cJSON *rule;  /* NULL for a token without faults */
+	const char *issuer;        /* for JWTs */
+	time_t now;                /* the wall clock that the server pretends to have */
+	const cJSON *rule;         /* NULL for a token without faults */
+	const char *refresh_token; /* goes beside it; NULL for none */
 };
 
 /* KEYS outlive the store. It knows the last 16384 tokens. token_store_free takes NULL. */
