@@ -276,7 +276,7 @@ def mend_permission(here):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="permissions are for others than root")
 def test_a_directory_that_cannot_be_written_costs_no_session_and_no_token_that_is_valid(world):
-    here = world(mode="burned", user=NOBODY - 1)
+    here = world(mode="burned", user=NOBODY - 1, refresh_token_wait_max=2)
     here.daemon.start()
     here.daemon.wait_state("fresh")
     token = here.daemon.get()
@@ -295,7 +295,7 @@ def test_a_directory_that_cannot_be_written_costs_no_session_and_no_token_that_i
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="permissions are for others than root")
 def test_a_permission_that_is_taken_away_in_mid_flight_holds_the_token_back_until_it_is_safe(world):
-    here = world(mode="burned", user=NOBODY - 1)
+    here = world(mode="burned", user=NOBODY - 1, refresh_token_wait_max=2)
     here.daemon.start()
     here.daemon.wait_state("fresh")
     token = here.daemon.get()
@@ -319,7 +319,8 @@ def test_a_permission_that_is_taken_away_in_mid_flight_holds_the_token_back_unti
 def test_a_full_disk_costs_no_session_and_no_token_that_is_valid(world):
     mount = 'mount -t tmpfs -o size=64k,mode=700 tmpfs "$STATE_DIRECTORY" && exec "$@"'
     namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    here = world(mode="burned", command_prefix=[*namespace, "sh", "-c", mount, "sh"])
+    here = world(mode="burned", refresh_token_wait_max=2,
+                 command_prefix=[*namespace, "sh", "-c", mount, "sh"])
     here.daemon.start()
     here.daemon.wait_state("fresh")
     token = here.daemon.get()
