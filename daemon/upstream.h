@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct broker;
 struct event_base;
 struct upstream;
@@ -20,6 +22,9 @@ void upstream_free(struct upstream *upstream);
 
 /* Borrowed, as long as upstream lives. */
 struct broker *upstream_broker(const struct upstream *upstream);
+
+/* Which bodies are logged from now on. */
+void upstream_log_bodies(struct upstream *upstream, bool request, bool response);
 
 /* Certificate authorities are read again when they are next needed. */
 void upstream_forget_authorities(struct upstream *upstream);
