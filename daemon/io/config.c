@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_choice.h"
 #include "config_entries.h"
 #include "config_file.h"
+#include "config_grant.h"
 #include "config_ini.h"
 #include "config_problems.h"
 #include "config_profile.h"
@@ -82,6 +84,23 @@ static void read_daemon(struct config *config, const struct config_values *value
 								CONFIG_KEY_RATE_LIMIT_DELAY, 1,
 								QUARANTINE_DELAY_MAX_S, "seconds");
 	config->allow = config_values_allow(values, CONFIG_KEY_RELOAD_ALLOW);
+	config->live_reload = config_values_bool(values, CONFIG_KEY_LIVE_RELOAD);
+}
+
+static void read_logging(struct config *config, const struct config_values *values)
+{
+	static const char *const levels[] = {
+		"error", "warning", "info", "debug", "trace", "none", NULL};
+	static const char *const formats[] = {"text", "json", NULL};
+
+	config_choice_read(values, CONFIG_KEY_LOG_LEVEL, &(struct config_choice){levels, NULL});
+	config_choice_read(values, CONFIG_KEY_LOG_FORMAT, &(struct config_choice){formats, NULL});
+	config->log_level = config_values_copy(values, CONFIG_KEY_LOG_LEVEL);
+	config->log_format = config_values_copy(values, CONFIG_KEY_LOG_FORMAT);
+	config->log_to_console = config_values_bool(values, CONFIG_KEY_LOG_TO_CONSOLE);
+	config->log_file_path = config_values_path(values, CONFIG_KEY_LOG_FILE_PATH);
+	config->log_request_body = config_values_bool(values, CONFIG_KEY_LOG_REQUEST_BODY);
+	config->log_response_body = config_values_bool(values, CONFIG_KEY_LOG_RESPONSE_BODY);
 }
 
 static bool has_credentials(const struct config_environment *environment)
@@ -127,6 +146,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*p)->name, (*q)->name);
 }
 
+static void check_seeds(const struct config *config, const struct config_values *values,
+	const struct settings *settings)
+{
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		config_grant_check_seeds(values, config->profiles[i], settings);
+	}
+}
+
 static void read_profiles(struct config *config, const struct config_sections *sections)
 {
 	for (size_t i = 0; i < sections->n; i++) {
@@ -138,6 +165,7 @@ static void read_profiles(struct config *config, const struct config_sections *s
 		}
 		settings = config_profile_read(&section->values, section->profile, NULL);
 		if (settings) {
+			check_seeds(config, &section->values, settings);
 			config->profiles[config->n_profiles++] = settings;
 		}
 	}
@@ -150,12 +178,13 @@ static struct config *compose(const struct config_entries *entries, bool read_by
 	struct config *config = calloc(1, sizeof(*config));
 	struct config_sections sections;
 
-	config_sections_read(&sections, entries, read_by_others, problems);
+	config_sections_read(&sections, entries, read_by_others, environment, problems);
 	if (config) {
 		config->profiles = calloc(sections.n_profiles + 1, sizeof(config->profiles[0]));
 	}
 	if (config && config->profiles) {
 		read_daemon(config, &sections.common);
+		read_logging(config, &sections.common);
 		config_profile_check_common(&sections.common);
 		read_profiles(config, &sections);
 		if (sections.n_profiles == 0 && !problems->failed) {
@@ -256,6 +285,9 @@ void config_free(struct config *config)
 	}
 	free(config->profiles);
 	free(config->socket);
+	free(config->log_level);
+	free(config->log_format);
+	free(config->log_file_path);
 	access_free(config->allow);
 	free(config);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,12 @@ struct config {
 	unsigned rate_limit; /* requests a minute and uid, 0: none */
 	int64_t rate_limit_quarantine_delay_ms;
 	struct access_rules *allow; /* [daemon] allow, or NULL */
+	bool live_reload;
+	char *log_level;     /* error, warning, info, debug, trace or none */
+	char *log_format;    /* text or json */
+	bool log_to_console; /* standard error */
+	char *log_file_path; /* NULL: none */
+	bool log_request_body, log_response_body;
 };
 
 /* The file that is meant: path, else $GCTOKEND_CONFIG, and so on as gctokend(8) has it. To be freed

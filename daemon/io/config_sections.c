@@ -155,6 +155,7 @@ static struct config_section *open_section(
 		.heading = heading,
 		.profile = profile,
 		.values = {.problems = reader->problems,
+			.environment = sections->common.environment,
 			.section = profile ? heading->section : NULL,
 			.line = heading->line},
 	};
@@ -184,33 +185,13 @@ static void tell_unknown_key(struct reader *reader, const char *section,
 	}
 }
 
-/* Whether a value says what is so without it. */
-static bool is_default(enum config_key_number key, const char *value)
-{
-	const char *fallback = config_keys[key].fallback;
-	bool said, so;
-
-	if (!fallback) {
-		return *value == '\0';
-	}
-	if (config_values_parse_bool(fallback, &so)) {
-		return config_values_parse_bool(value, &said) && said == so;
-	}
-	return strcmp(value, fallback) == 0;
-}
-
 static bool is_secret(enum config_key_number key)
 {
-	switch (key) {
-	case CONFIG_KEY_CLIENT_SECRET:
-	case CONFIG_KEY_GATEWAY_PASSWORD:
-	case CONFIG_KEY_PROXY_PASSWORD:
-	case CONFIG_KEY_TLS_KEY:
-	case CONFIG_KEY_TLS_PASSPHRASE:
-		return true;
-	default:
-		return false;
-	}
+	enum settings_secret_number secret = config_keys_secret(key);
+
+	return key == CONFIG_KEY_GATEWAY_PASSWORD ||
+	       (secret != SETTINGS_SECRETS && secret != SETTINGS_TLS_CERT &&
+		       config_secret_keys[secret][CONFIG_SECRET_INLINE] == key);
 }
 
 static bool is_quoted(const char *value)
@@ -224,23 +205,29 @@ static bool is_quoted(const char *value)
 static void warn(struct reader *reader, enum config_key_number key, const char *value,
 	const struct config_place *place)
 {
-	bool on;
-
 	if ((key == CONFIG_KEY_GATEWAY_USERNAME || key == CONFIG_KEY_GATEWAY_PASSWORD) &&
 		!reader->told_gateway_password) {
 		config_warning(reader->problems, place,
 			"a gateway's username and password are taken, but never sent");
 		reader->told_gateway_password = true;
 	}
-	if (key == CONFIG_KEY_LIVE_RELOAD && config_values_parse_bool(value, &on) && on) {
-		config_warning(reader->problems, place,
-			"to read a changed file by itself is not yet supported by this version; "
-			"send SIGHUP or call gctoken reload");
-	}
 	if (is_quoted(value)) {
 		config_warning(reader->problems, place,
 			"the quotation marks are taken as a part of the value");
 	}
+}
+
+/* The SDKs take a key without a value for one that is not there. */
+static bool may_be_empty(const char *section)
+{
+	static const char *const sections[] = {"general", "reauthentication", "logging", "gateway"};
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (strcmp(section, sections[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Whether the value is to be used; else it was told why not, or says nothing new. */
@@ -253,11 +240,7 @@ static bool check_value(struct reader *reader, enum config_key_number key,
 			"0640 with the daemon's group), or keep the secret in a file of its own");
 		reader->told_readers = true;
 	}
-	if (!config_keys[key].supported) {
-		if (!is_default(key, entry->value)) {
-			config_error(reader->problems, place,
-				"this is not yet supported by this version");
-		}
+	if (*entry->value == '\0' && may_be_empty(entry->section)) {
 		return false;
 	}
 	if (*entry->value == '\0') {
@@ -298,11 +281,30 @@ static void add_key(
 	}
 }
 
-/* Fills in what stands outside of the profiles where a profile has nothing of its own. */
+/* Whether one of the keys under which that secret may stand is there. */
+static bool has_secret(const struct config_values *values, enum settings_secret_number secret)
+{
+	for (size_t form = 0; form < CONFIG_SECRET_FORMS; form++) {
+		enum config_key_number key = config_secret_keys[secret][form];
+
+		if (key != CONFIG_KEY_COUNT && values->entries[key]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Fills in what stands outside of the profiles where a profile has nothing of its own; the three
+ * ways to write a secret count as one. */
 static void inherit(struct config_values *values, const struct config_values *common)
 {
+	bool own[SETTINGS_SECRETS + 1] = {false};
+
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		own[i] = has_secret(values, (enum settings_secret_number)i);
+	}
 	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-		if (!values->entries[i]) {
+		if (!values->entries[i] && !own[config_keys_secret((enum config_key_number)i)]) {
 			values->entries[i] = common->entries[i];
 		}
 	}
@@ -310,12 +312,14 @@ static void inherit(struct config_values *values, const struct config_values *co
 }
 
 void config_sections_read(struct config_sections *sections, const struct config_entries *entries,
-	bool read_by_others, struct config_problems *problems)
+	bool read_by_others, const struct config_environment *environment,
+	struct config_problems *problems)
 {
 	struct reader reader = {sections, problems, read_by_others, false, false, false};
 	struct config_section *section = NULL;
 
-	*sections = (struct config_sections){.common = {.problems = problems, .tls = tls_new()}};
+	*sections = (struct config_sections){
+		.common = {.problems = problems, .environment = environment, .tls = tls_new()}};
 	problems->no_memory |= !sections->common.tls;
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct config_entry *entry = &entries->list[i];

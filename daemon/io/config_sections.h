@@ -29,8 +29,9 @@ struct config_sections {
 	struct config_values common; /* what stands outside of the profiles */
 };
 
-/* read_by_others: no secret may stand in this configuration. Entries and problems are borrowed for
- * as long as the sections live. */
+/* read_by_others: no secret may stand in this configuration. Entries, environment
+ * and problems are borrowed for as long as the sections live. */
 void config_sections_read(struct config_sections *sections, const struct config_entries *entries,
-	bool read_by_others, struct config_problems *problems);
+	bool read_by_others, const struct config_environment *environment,
+	struct config_problems *problems);
 void config_sections_done(struct config_sections *sections);

@@ -26,6 +26,17 @@ struct config_place config_values_place(
 		values->line, values->section, config_keys[key].name, values->section == NULL};
 }
 
+bool config_values_judge(
+	const struct config_values *values, enum config_key_number key, int error, const char *why)
+{
+	if (error == -EINVAL) {
+		config_values_error(values, key, "%s", why);
+	} else if (error < 0) {
+		values->problems->no_memory = true;
+	}
+	return error == 0;
+}
+
 const char *config_values_text(const struct config_values *values, enum config_key_number key)
 {
 	return values->entries[key] ? values->entries[key]->value : config_keys[key].fallback;

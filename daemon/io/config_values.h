@@ -13,6 +13,7 @@
 
 struct access_rules;
 struct config_entry;
+struct config_environment;
 struct tls;
 
 /* All borrowed. */
@@ -22,12 +23,26 @@ struct config_values {
 	const char *section; /* the profile's heading; NULL: not in a profile */
 	unsigned line;       /* of that heading */
 	bool insecure_http;
+	const struct config_environment *environment;
 	struct tls *tls; /* reads each file of authorities once, however many profiles name it */
 };
 
 /* Where the key stands, or would have to stand. */
 struct config_place config_values_place(
 	const struct config_values *values, enum config_key_number key);
+
+/* Tells what is wrong with the key. */
+#define config_values_error(values, key, ...) \
+	config_error((values)->problems,      \
+		(struct config_place[]){config_values_place(values, key)}, __VA_ARGS__)
+#define config_values_warning(values, key, ...) \
+	config_warning((values)->problems,      \
+		(struct config_place[]){config_values_place(values, key)}, __VA_ARGS__)
+
+/* Tells why where error is -EINVAL, remembers that memory ran out where it is -ENOMEM; whether it
+ * is 0. */
+bool config_values_judge(
+	const struct config_values *values, enum config_key_number key, int error, const char *why);
 
 /* The value, or the default, or NULL. */
 const char *config_values_text(const struct config_values *values, enum config_key_number key);
