@@ -35,6 +35,31 @@ static void echoes_make(struct echoes *echoes, struct secret *secret)
 	}
 }
 
+/* As in a JSON string (RFC 8259 section 7), where that differs. */
+static void echoes_add_quoted(struct echoes *echoes, const char *text, size_t len)
+{
+	static const char named[] = "\"\"\\\\\nn\rr\tt"; /* what is escaped, and by which letter */
+	struct form quoted = {0};
+
+	for (size_t i = 0; i < len; i++) {
+		size_t k = 0;
+
+		while (k + 1 < sizeof(named) && named[k] != text[i]) {
+			k += 2;
+		}
+		if (k + 1 < sizeof(named)) {
+			form_add_raw(&quoted, "\\", 1);
+			form_add_raw(&quoted, &named[k + 1], 1);
+		} else {
+			form_add_raw(&quoted, &text[i], 1);
+		}
+	}
+	if (quoted.len != len) {
+		echoes_make(echoes, form_take(&quoted));
+	}
+	form_done(&quoted);
+}
+
 void echoes_add(struct echoes *echoes, const struct secret *secret)
 {
 	struct form encoded = {0};
@@ -43,6 +68,7 @@ void echoes_add(struct echoes *echoes, const struct secret *secret)
 		echoes->list[echoes->n++] = secret;
 		form_add_encoded(&encoded, secret_reveal(secret), secret_len(secret));
 		echoes_make(echoes, form_take(&encoded));
+		echoes_add_quoted(echoes, secret_reveal(secret), secret_len(secret));
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * The secrets of a token request in the forms in which a server may say them back: as they are, as
- * in a form, as in the header. It does not know where they are looked for.
+ * in a form, in JSON, in the header. It does not know where they are looked for.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct secret;
 
 enum {
 	ECHOES_SECRETS_MAX = SETTINGS_SECRETS + 6, /* the settings', grant_input's, new tokens */
-	ECHOES_MAX = 2 * ECHOES_SECRETS_MAX + 1,
+	ECHOES_MAX = 3 * ECHOES_SECRETS_MAX + 1,
 };
 
 /* To be read by others; the list is of secrets that are borrowed or made here. */

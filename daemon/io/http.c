@@ -46,7 +46,7 @@ struct http_transfer {
 	void *context;
 
 	struct secret *form, *authorization;
-	struct curl_slist headers[4]; /* not allocated by curl, so never freed by it */
+	struct curl_slist headers[3]; /* not allocated by curl, so never freed by it */
 	X509_STORE *store;            /* a reference, NULL for plain http */
 	char *host;                   /* the name to resolve, for texts; NULL: none */
 	char *peer;                   /* host:port, or the Unix socket's path */
@@ -281,7 +281,6 @@ static int transfer_take(struct http_transfer *transfer, const struct http_reque
 		return -ENOMEM;
 	}
 	transfer->headers[n++].data = (char *)HTTP_ACCEPT;
-	transfer->headers[n++].data = (char *)HTTP_CONTENT_TYPE;
 	transfer->headers[n++].data = (char *)"Expect:"; /* no waiting for 100 Continue */
 	if (request->authorization) {
 		transfer->authorization = authorization_line(request->authorization);

@@ -14,7 +14,7 @@ struct http_transfer;
 struct secret;
 struct tls;
 
-/* What each request says of itself beside its Authorization, "Name: value" each. */
+/* What each request says of itself beside its Authorization; the type is libcurl's. */
 #define HTTP_ACCEPT       "Accept: application/json"
 #define HTTP_CONTENT_TYPE "Content-Type: application/x-www-form-urlencoded"
 #define HTTP_AGENT        "gctokend/" GCTOKEND_VERSION

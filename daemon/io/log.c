@@ -22,10 +22,16 @@ static enum log_format line_format = LOG_FORMAT_TEXT;
 static bool console = true;
 static struct log_file file = LOG_FILE_NONE;
 
-void log_setup(enum log_level level, enum log_format format)
+void log_setup(const char *level, const char *format)
 {
-	max_level = level;
-	line_format = format;
+	max_level = LOG_LEVEL_INFO;
+	line_format = LOG_FORMAT_TEXT;
+	if (level) {
+		log_level_find(level, &max_level);
+	}
+	if (format) {
+		log_format_find(format, &line_format);
+	}
 }
 
 bool log_enabled(enum log_level level)

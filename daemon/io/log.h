@@ -9,8 +9,9 @@
 
 #include "log_line.h"
 
-/* What is written from now on. At first: info and text, on standard error alone. */
-void log_setup(enum log_level level, enum log_format format);
+/* What is written from now on, by names that are known; NULL: info, text. So it is at first, on
+ * standard error alone. */
+void log_setup(const char *level, const char *format);
 
 /*
  * Where it is written from now on: on standard error, or in the file at file_path (NULL: none), or
