@@ -9,7 +9,10 @@
 #include "encode.h"
 #include "secret.h"
 
-enum { NAME_MAX_LEN = 64 /* bytes; what has a longer name is hidden */ };
+enum {
+	NAME_MAX_LEN = 64,          /* bytes; what has a longer name is hidden */
+	BODY_READ_MAX = 256 * 1024, /* bytes of a body that are looked at */
+};
 
 static const char hidden[] = "***", hidden_string[] = "\"***\"";
 
@@ -263,25 +266,62 @@ static void finish(char dst[REDACT_BODY_SIZE], struct form *form, const struct e
 	form_done(form);
 }
 
+/*
+ * Adds the head of text with the secrets in it replaced that stand there byte by byte. A secret may
+ * hold quotes itself, so this comes before strings are looked for.
+ */
+static void add_without_known(
+	struct form *out, const char *text, size_t len, const struct echoes *echoes)
+{
+	size_t end = len < BODY_READ_MAX ? len : BODY_READ_MAX;
+	size_t begin = 0; /* of what is not added yet */
+	bool begins[256] = {false};
+
+	for (size_t i = 0; i < echoes->n; i++) {
+		begins[(unsigned char)*secret_reveal(echoes->list[i])] = true;
+	}
+	for (size_t i = 0; i < end;) {
+		size_t n = !begins[(unsigned char)text[i]]
+				   ? 0
+				   : text_secret_at(text + i, len - i, echoes->list, echoes->n);
+
+		if (n > 0) {
+			add(out, text + begin, i - begin);
+			add_text(out, hidden);
+			begin = i + n;
+		}
+		i += n > 0 ? n : 1;
+	}
+	if (begin < end) {
+		add(out, text + begin, end - begin);
+	}
+	if (end < len) {
+		add_text(out, "…");
+	}
+}
+
 void redact_body(
 	char dst[REDACT_BODY_SIZE], const char *body, size_t len, const struct echoes *echoes)
 {
-	struct form form = {0};
+	struct form known = {0}, form = {0};
+	const char *at, *end;
 
-	while (len > 0) {
-		size_t n;
+	add_without_known(&known, body, len, echoes);
+	form.failed = known.failed;
+	at = known.text ? known.text : "";
+	end = at + known.len;
+	while (at < end && !form.failed) {
+		const char *quote = memchr(at, '"', (size_t)(end - at));
 
-		if (*body == '"') {
-			n = add_string(&form, body, len, echoes);
+		if (quote == at) {
+			at += add_string(&form, at, (size_t)(end - at), echoes);
 		} else {
-			const char *quote = memchr(body, '"', len);
-
-			n = quote ? (size_t)(quote - body) : len;
-			add_plain(&form, body, n, echoes);
+			quote = quote ? quote : end;
+			add_plain(&form, at, (size_t)(quote - at), echoes);
+			at = quote;
 		}
-		body += n;
-		len -= n;
 	}
+	form_done(&known);
 	finish(dst, &form, echoes);
 }
 

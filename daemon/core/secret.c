@@ -52,6 +52,16 @@ struct secret *secret_new_locked(const char *bytes, size_t len)
 	return secret_copy(&locked_heap, bytes, len);
 }
 
+struct secret *secret_copy(const struct secret *secret)
+{
+	return secret_new(secret_reveal(secret), secret_len(secret));
+}
+
+struct secret *secret_copy_locked(const struct secret *secret)
+{
+	return secret_new_locked(secret_reveal(secret), secret_len(secret));
+}
+
 void secret_free(struct secret *secret)
 {
 	if (secret) {

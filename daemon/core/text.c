@@ -55,8 +55,7 @@ bool text_is_utf8(const char *bytes, size_t len)
 	return true;
 }
 
-/* Length of the longest secret that text begins with, 0 when it begins with none. */
-static size_t secret_at(
+size_t text_secret_at(
 	const char *text, size_t len, const struct secret *const *secrets, size_t n_secrets)
 {
 	size_t longest = 0;
@@ -96,7 +95,7 @@ void text_clean_to(char *dst, size_t max, const char *text, size_t len,
 	for (size_t i = 0; i < len;) {
 		const char *piece = text + i;
 		char escape[5];
-		size_t taken = secret_at(piece, len - i, secrets, n_secrets);
+		size_t taken = text_secret_at(piece, len - i, secrets, n_secrets);
 		size_t n;
 
 		if (taken > 0) {

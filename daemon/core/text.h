@@ -32,3 +32,8 @@ void text_clean_to(char *dst, size_t max, const char *text, size_t len,
 /* Whether text is one of the secrets, or holds one that is not too short to be looked for. */
 bool text_has_secret(
 	const char *text, size_t len, const struct secret *const *secrets, size_t n_secrets);
+
+/* The length of the longest secret that text begins with, 0 when it begins with none. Those that
+ * are too short to be looked for are none. */
+size_t text_secret_at(
+	const char *text, size_t len, const struct secret *const *secrets, size_t n_secrets);
