@@ -131,15 +131,9 @@ class Daemon:
 
     def start(self):
         command = (self._prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))
-<<<<<<< HEAD
-                   + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket,
-                      "--log-level", self._log_level] + self._arguments)
-        environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
-=======
                    + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket]
                    + (["--log-level", self._log_level] if self._log_level else []) + self._arguments)
-        environment = {**os.environ, **self._environment}
->>>>>>> d113efb4391a2f34cc6625b88a292702a31be8bd
+        environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
