@@ -44,7 +44,7 @@ static bool is_denied(void *context, const struct waiter *waiter)
 
 static void answer_all(struct profile *profile, const struct answer *answer)
 {
-	struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct waiter_list list = WAITER_LIST_INITIALIZER(list);
 
 	waiters_take(&profile->waiters, &list);
 	waiters_answer(&list, answer);
@@ -53,17 +53,6 @@ static void answer_all(struct profile *profile, const struct answer *answer)
 void broker_forget(struct broker *broker, struct waiter *waiter)
 {
 	waiter_leave(waiter);
-}
-
-size_t broker_waiting(const struct broker *broker, const struct profile *profile)
-{
-	const struct waiter *waiter;
-	size_t n = 0;
-
-	TAILQ_FOREACH (waiter, &profile->waiters, link) {
-		n++;
-	}
-	return n;
 }
 
 /* ---- answers */
@@ -209,7 +198,7 @@ static void merge(struct broker *broker, struct roster *old, struct roster *rost
 int broker_configure(struct broker *broker, struct settings **settings, size_t n,
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
-	struct waiter_list denied = TAILQ_HEAD_INITIALIZER(denied);
+	struct waiter_list denied = WAITER_LIST_INITIALIZER(denied);
 	struct judge judge = {may_still, broker->context};
 	struct answer answer = {.outcome = OUTCOME_DENIED};
 	struct roster gone = broker->roster, roster;
@@ -266,7 +255,8 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 {
 	waiter->kind = kind;
 	waiter->profile = profile;
-	waiter->deadline_ms = now_ms + profile->settings->wait_max_ms;
+	waiter->wait_ms = profile->settings->wait_max_ms;
+	waiter->deadline_ms = now_ms + waiter->wait_ms;
 	waiter_join(&profile->waiters, waiter);
 	sooner(broker, waiter->deadline_ms);
 }
@@ -351,8 +341,8 @@ void broker_finish(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
 	struct profile *profile = attempt->profile;
-	struct waiter_list done = TAILQ_HEAD_INITIALIZER(done);
-	struct waiter_list failed = TAILQ_HEAD_INITIALIZER(failed);
+	struct waiter_list done = WAITER_LIST_INITIALIZER(done);
+	struct waiter_list failed = WAITER_LIST_INITIALIZER(failed);
 	struct answer answer, error;
 
 	assert(profile->attempt == attempt);
@@ -379,7 +369,7 @@ void broker_finish(
 	} else {
 		waiters_take(&profile->waiters, &failed);
 	}
-	profile->wanted = !TAILQ_EMPTY(&profile->waiters);
+	profile->wanted = profile->waiters.n > 0;
 	waiters_answer(&done, &answer);
 	waiters_answer(&failed, &error);
 }
@@ -393,7 +383,7 @@ static bool may_start(const struct profile *profile, int64_t now_ms)
 /* Those with waiters go first, then those due longest. */
 static bool goes_before(const struct profile *a, const struct profile *b)
 {
-	bool a_waits = !TAILQ_EMPTY(&a->waiters), b_waits = !TAILQ_EMPTY(&b->waiters);
+	bool a_waits = a->waiters.n > 0, b_waits = b->waiters.n > 0;
 
 	return a_waits != b_waits ? a_waits : a->due_ms < b->due_ms;
 }
@@ -443,7 +433,7 @@ static int64_t earlier(int64_t a, int64_t b)
 /* When something has to happen for this profile. */
 static int64_t profile_next(const struct profile *profile)
 {
-	const struct waiter *first = TAILQ_FIRST(&profile->waiters);
+	const struct waiter *first = TAILQ_FIRST(&profile->waiters.queue);
 	int64_t next_ms = first ? first->deadline_ms : INT64_MAX;
 
 	if (profile->token) {
@@ -459,16 +449,13 @@ static int64_t profile_next(const struct profile *profile)
 
 static void expire_waiters(struct broker *broker, int64_t now_ms)
 {
-	struct waiter_list expired = TAILQ_HEAD_INITIALIZER(expired);
+	struct waiter_list expired = WAITER_LIST_INITIALIZER(expired);
 	struct answer answer = {.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
-	struct waiter *waiter;
 
 	for (size_t i = 0; i < broker->roster.n; i++) {
 		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
 	}
-	TAILQ_FOREACH (waiter, &expired, link) {
-		broker->counters.timeouts++;
-	}
+	broker->counters.timeouts += expired.n;
 	waiters_answer(&expired, &answer);
 }
 

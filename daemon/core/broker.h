@@ -118,4 +118,3 @@ void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
 void broker_shutdown(struct broker *broker);
 
 const struct broker_counters *broker_counters(const struct broker *broker);
-size_t broker_waiting(const struct broker *broker, const struct profile *profile);

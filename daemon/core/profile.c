@@ -16,7 +16,7 @@ struct profile *profile_new(struct settings *settings)
 		return NULL;
 	}
 	profile->settings = settings;
-	TAILQ_INIT(&profile->waiters);
+	TAILQ_INIT(&profile->waiters.queue);
 	profile->due_ms = PROFILE_NEVER;
 	profile->started_ms = INT64_MIN;
 	profile->rejected_ms = INT64_MIN;

@@ -17,6 +17,10 @@
 enum {
 	US_PER_MS = 1000,
 
+	/* A peer that waits for its turn is told of in each turn of the loop. To stop that costs
+	 * two system calls, as much as some tellings. */
+	PEER_TELLINGS_MAX = 8,
+
 	/* What a peer that is not read from waits for: that the other side goes away. What it sends
 	 * and half a close are told once, not again and again. (EV_CLOSED would miss those who
 	 * leave with answers unread, epoll's EPOLLERR.) */
@@ -44,7 +48,8 @@ struct peer {
 	int fd;
 	unsigned pending;
 	short armed;      /* what the event is waiting for */
-	short told;       /* what it has told since the last turn */
+	short told;       /* what it has told since the last turn, */
+	short tellings;   /* and how often */
 	bool in_turn;     /* lines are being handled: answers are collected, and sent at the end */
 	bool input_ended; /* nothing is read any more: the other side is done, or sent what cannot
 			     be followed */
@@ -403,6 +408,7 @@ void peer_turn(struct peer *peer, int64_t now_us, int64_t until_us)
 	short told = peer->told;
 
 	peer->told = 0;
+	peer->tellings = 0;
 	peer_flush(peer);
 	if (peer->dead) {
 		return;
@@ -437,10 +443,8 @@ static void on_event(evutil_socket_t fd, short what, void *context)
 		}
 		return;
 	}
-	if (peer->told != 0) {
-		/* Its turn takes a while to come, and this would be told in each turn of the loop.
-		 */
-		event_del(&peer->event);
+	if (++peer->tellings == PEER_TELLINGS_MAX) {
+		event_del(&peer->event); /* until its turn has come */
 		peer->armed = 0;
 	}
 	peer->told |= what;
