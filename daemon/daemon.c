@@ -44,6 +44,7 @@ struct daemon {
 	struct payload *refusal; /* what a connection over the limits is told */
 	char *config_path, *socket_path;
 	const char *log_level, *log_format; /* the command line's, or NULL */
+	const char *socket_option;          /* borrowed */
 	struct clients *clients;
 	bool stopping;
 };
@@ -176,6 +177,35 @@ static int apply(struct daemon *daemon, struct config *config, char *why, size_t
 	return 0;
 }
 
+/* --socket, [daemon] socket, or the place where gctoken looks. */
+static char *choose_socket(const struct daemon *daemon)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char *path = NULL;
+
+	if (daemon->socket_option) {
+		return strdup(daemon->socket_option);
+	}
+	if (daemon->config->socket) {
+		return strdup(daemon->config->socket);
+	}
+	if (geteuid() != 0 && runtime && runtime[0] == '/') {
+		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
+	}
+	return strdup("/run/gctokend/gctokend.sock");
+}
+
+static void warn_of_other_socket(const struct daemon *daemon)
+{
+	char *path = choose_socket(daemon);
+
+	if (path && strcmp(path, daemon->socket_path) != 0) {
+		log_warning("the socket stays %s; %s takes effect at the next start",
+			daemon->socket_path, path);
+	}
+	free(path);
+}
+
 static bool reload(void *context, char *why, size_t why_size)
 {
 	struct daemon *daemon = context;
@@ -196,6 +226,7 @@ static bool reload(void *context, char *why, size_t why_size)
 		return false;
 	}
 	log_info("configuration reloaded from %s", daemon->config_path);
+	warn_of_other_socket(daemon);
 	return true;
 }
 
@@ -260,24 +291,6 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
-}
-
-/* --socket, [daemon] socket, or the place where gctoken looks. */
-static char *choose_socket(const struct daemon *daemon, const char *option)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *path = NULL;
-
-	if (option) {
-		return strdup(option);
-	}
-	if (daemon->config->socket) {
-		return strdup(daemon->config->socket);
-	}
-	if (geteuid() != 0 && runtime && runtime[0] == '/') {
-		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
-	}
-	return strdup("/run/gctokend/gctokend.sock");
 }
 
 static struct event_base *make_base(void)
@@ -364,14 +377,14 @@ static int load_first(struct daemon *daemon)
 	return EXIT_STATUS_DONE;
 }
 
-static int listen_there(struct daemon *daemon, const char *socket_option)
+static int listen_there(struct daemon *daemon)
 {
 	static char refusal[512];
 	char why[LISTENER_WHY_MAX];
 	size_t len = (size_t)snprintf(
 		refusal, sizeof(refusal), "%s%s", MESSAGE_HEAD_NONE, daemon->refusal->bytes);
 
-	daemon->socket_path = choose_socket(daemon, socket_option);
+	daemon->socket_path = choose_socket(daemon);
 	if (!daemon->socket_path) {
 		log_error("out of memory");
 		return EXIT_STATUS_FAILURE;
@@ -403,6 +416,7 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 	daemon->log_level = options->log_level;
 	daemon->log_format = options->log_format;
 	config_environment_take(&daemon->environment);
+	daemon->socket_option = options->socket;
 	daemon->config_path = strdup(options->config_path);
 	if (!daemon->config_path || !make_parts(daemon)) {
 		log_error("out of memory, or the kernel lacks epoll or timerfd");
@@ -410,7 +424,7 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		status = load_first(daemon);
 	}
 	if (status == EXIT_STATUS_DONE) {
-		status = listen_there(daemon, options->socket);
+		status = listen_there(daemon);
 	}
 	if (status != EXIT_STATUS_DONE) {
 		daemon_free(daemon);
