@@ -24,8 +24,7 @@ char *config_files_directory(const char *path)
 	return asprintf(&directory, "%s.d", path) < 0 ? NULL : directory;
 }
 
-/* *.conf, as the shell has it. */
-static bool is_drop_in(const char *name)
+bool config_files_is_drop_in(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -44,7 +43,7 @@ static int list_opened(DIR *opened, const char *directory, char **drop_ins, size
 
 	errno = 0;
 	while ((entry = readdir(opened))) {
-		if (!is_drop_in(entry->d_name)) {
+		if (!config_files_is_drop_in(entry->d_name)) {
 			continue;
 		}
 		if (*n == CONFIG_DROP_INS_MAX) {

@@ -28,6 +28,9 @@ struct config_files {
 /* The directory of drop-ins of the file at path, to be freed; NULL when there is no memory. */
 char *config_files_directory(const char *path);
 
+/* Whether a file of that name in it is one: *.conf, as the shell has it. */
+bool config_files_is_drop_in(const char *name);
+
 /* The paths of the drop-ins, in the order of their names, to be given back as below. No directory
  * is none. Returns 0, a negative errno, or -E2BIG for more than CONFIG_DROP_INS_MAX. */
 int config_files_list(const char *path, char ***ret_drop_ins, size_t *ret_n);
