@@ -21,6 +21,7 @@
 #include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
+#include "io/watch.h"
 #include "proto/message.h"
 #include "upstream.h"
 
@@ -34,6 +35,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[SIGNALS];
 	struct clock *clock;
+	struct watch *watch;
 	struct listener *listener;
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
@@ -206,13 +208,31 @@ static void warn_of_other_socket(const struct daemon *daemon)
 	free(path);
 }
 
+/* Live reload, as the configuration that is in force has it. */
+static void watch_files(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->config->live_reload) {
+		r = watch_start(daemon->watch);
+	} else {
+		watch_stop(daemon->watch);
+	}
+	if (r < 0) {
+		log_warning("changes of %s are not seen (%s); send SIGHUP or call gctoken reload",
+			daemon->config_path, strerror(-r));
+	}
+}
+
 static bool reload(void *context, char *why, size_t why_size)
 {
 	struct daemon *daemon = context;
 	struct told told = {why, why_size, 0};
 	struct config *config;
-	int r = load(daemon->config_path, &daemon->environment, &told, &config);
+	int r;
 
+	watch_mark(daemon->watch);
+	r = load(daemon->config_path, &daemon->environment, &told, &config);
 	if (r == 0) {
 		r = apply(daemon, config, why, why_size);
 		if (r < 0) {
@@ -225,9 +245,29 @@ static bool reload(void *context, char *why, size_t why_size)
 		log_error("the configuration before stays in force");
 		return false;
 	}
+	watch_files(daemon);
 	log_info("configuration reloaded from %s", daemon->config_path);
 	warn_of_other_socket(daemon);
 	return true;
+}
+
+static void on_changed(void *context, int error)
+{
+	struct daemon *daemon = context;
+	char why[1]; /* the log has told */
+
+	if (error < 0) {
+		log_warning("changes of %s are not seen any longer (%s); send SIGHUP or call "
+			    "gctoken reload",
+			daemon->config_path, strerror(-error));
+	} else if (daemon->config->has_file && access(daemon->config_path, F_OK) < 0 &&
+		   errno == ENOENT) {
+		log_warning("%s was removed; the configuration before stays in force",
+			daemon->config_path);
+	} else {
+		log_info("%s, or a drop-in of it, has changed", daemon->config_path);
+		reload(daemon, why, sizeof(why));
+	}
 }
 
 static int64_t wall_offset(void *context)
@@ -351,6 +391,8 @@ static bool make_parts(struct daemon *daemon)
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
+	       (daemon->watch = watch_new(
+			daemon->base, daemon->config_path, WATCH_QUIET_MS, on_changed, daemon)) &&
 	       (daemon->refusal = message_error(ERROR_RATE_LIMITED,
 			"Too many connections; close some, or try again shortly", 1)) &&
 	       add_signals(daemon);
@@ -374,6 +416,7 @@ static int load_first(struct daemon *daemon)
 		config_free(config);
 		return EXIT_STATUS_FAILURE;
 	}
+	watch_files(daemon);
 	return EXIT_STATUS_DONE;
 }
 
@@ -454,6 +497,7 @@ void daemon_free(struct daemon *daemon)
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	clock_free(daemon->clock);
+	watch_free(daemon->watch);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (daemon->signals[i]) {
 			event_free(daemon->signals[i]);
