@@ -1,5 +1,6 @@
 #include "http_text.h"
 
+#include <openssl/ssl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,9 @@ static const char *curl_says(const struct http_failure *failure)
 	static const char *const beginnings[] = {"SSL certificate problem: ", "SSL: "};
 	const char *text = failure->curl_error;
 
-	if (!*text) {
+	/* libcurl may ask whom it is connected to when the server has gone, and what broke the
+	 * connection is then not told any more. */
+	if (!*text || !strncmp(text, "getpeername()", strlen("getpeername()"))) {
 		return curl_easy_strerror(failure->code);
 	}
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
@@ -145,21 +148,24 @@ static bool describe_refused_tunnel(char text[HTTP_TEXT_MAX], const struct http_
 	return true;
 }
 
-/* Alerts of TLS that a server sends when it does not like the client's certificate, or none (RFC
- * 8446 section 6.2), as OpenSSL has them. In TLS 1.3 they come after the handshake. */
-static bool is_about_client_certificate(const char *why)
+/* Whether the alert is one that a server sends when it does not like the client's certificate, or
+ * none (RFC 5246 section 7.2.2, RFC 8446 section 6.2). In TLS 1.3 it comes after the handshake. */
+static bool is_about_client_certificate(int alert)
 {
-	static const char *const alerts[] = {"alert certificate required", "alert bad certificate",
-		"alert unsupported certificate", "alert certificate revoked",
-		"alert certificate expired", "alert certificate unknown", "alert unknown ca",
-		"alert access denied", "alert handshake failure"};
-
-	for (size_t i = 0; i < sizeof(alerts) / sizeof(*alerts); i++) {
-		if (strstr(why, alerts[i])) {
-			return true;
-		}
+	switch (alert) {
+	case TLS1_AD_ACCESS_DENIED:
+	case TLS1_AD_UNKNOWN_CA:
+	case SSL3_AD_HANDSHAKE_FAILURE:
+	case SSL3_AD_BAD_CERTIFICATE:
+	case SSL3_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL3_AD_CERTIFICATE_REVOKED:
+	case SSL3_AD_CERTIFICATE_EXPIRED:
+	case SSL3_AD_CERTIFICATE_UNKNOWN:
+	case TLS13_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
 	}
-	return false;
 }
 
 /* A clause of TLS or of a broken connection: what was to be done with whom, and why it failed. */
@@ -169,7 +175,7 @@ static void describe_break(
 	const char *why = curl_says(failure);
 	const char *hint = "";
 
-	if (is_about_client_certificate(why)) {
+	if (is_about_client_certificate(failure->tls_alert)) {
 		hint = failure->has_client_cert
 			       ? "; the server may want a different client certificate"
 			       : "; the server may want a client certificate";

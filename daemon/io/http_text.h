@@ -23,6 +23,7 @@ struct http_failure {
 	const struct http_way *way;
 	bool begun;            /* the request itself was on its way */
 	unsigned tls_contexts; /* connections that came as far as TLS: the proxy's, the server's */
+	int tls_alert;         /* the last one that said why TLS ended, 0: none did */
 	bool has_client_cert;
 	bool has_proxy_user;
 };

@@ -57,6 +57,7 @@ void http_transfer_end(struct http_transfer *transfer, CURLcode code)
 		.way = &transfer->way,
 		.begun = transfer->begun,
 		.tls_contexts = transfer->tls_contexts,
+		.tls_alert = transfer->tls_alert,
 		.has_client_cert = transfer->client_cert,
 		.has_proxy_user = transfer->has_proxy_user,
 	};
@@ -104,12 +105,23 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static void on_tls_state(const SSL *ssl, int where, int alert)
+{
+	struct http_transfer *transfer = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (where == SSL_CB_READ_ALERT && alert >> 8 == SSL3_AL_FATAL) {
+		transfer->tls_alert = alert & 0xff;
+	}
+}
+
 /* For the proxy's connection first, where it has TLS. */
-static CURLcode use_store(CURL *easy, void *ssl_context, void *context)
+static CURLcode set_up_tls(CURL *easy, void *ssl_context, void *context)
 {
 	struct http_transfer *transfer = context;
 
 	SSL_CTX_set1_cert_store(ssl_context, transfer->store);
+	SSL_CTX_set_app_data(ssl_context, transfer);
+	SSL_CTX_set_info_callback(ssl_context, on_tls_state);
 	transfer->tls_contexts++;
 	return CURLE_OK;
 }
@@ -284,7 +296,7 @@ static int set_proxy(struct http_transfer *transfer, const struct http_request *
 
 /* With a CAPATH libcurl reads all authorities anew for each connection. Its cache of them would put
  * the store of one transfer in place of another's, since it is filled and looked at behind
- * use_store(). */
+ * set_up_tls(). */
 static int set_tls(struct http_transfer *transfer)
 {
 	CURL *easy = transfer->easy;
@@ -298,7 +310,7 @@ static int set_tls(struct http_transfer *transfer)
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	failed |= curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, use_store);
+	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);
 	return failed;
 }

@@ -44,6 +44,7 @@ struct http_transfer {
 
 	struct http_collect collect;
 	unsigned tls_contexts; /* connections that came as far as TLS: proxy's, server's */
+	int tls_alert;         /* the last fatal one that came, 0: none */
 	bool begun;
 	bool misconfigured;
 	int status;
