@@ -20,6 +20,7 @@
 #include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
+#include "io/watch.h"
 #include "proto/message.h"
 #include "upstream.h"
 
@@ -31,6 +32,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[SIGNALS];
 	struct clock *clock;
+	struct watch *watch;
 	struct listener *listener;
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
@@ -135,13 +137,31 @@ static int apply(struct daemon *daemon, struct config *config)
 	return 0;
 }
 
+/* Live reload, as the configuration that is in force has it. */
+static void watch_files(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->config->live_reload) {
+		r = watch_start(daemon->watch);
+	} else {
+		watch_stop(daemon->watch);
+	}
+	if (r < 0) {
+		log_warning("changes of %s are not seen (%s); send SIGHUP or call gctoken reload",
+			daemon->config_path, strerror(-r));
+	}
+}
+
 static bool reload(void *context, char *why, size_t why_size)
 {
 	struct daemon *daemon = context;
 	struct told told = {why, why_size, 0};
 	struct config *config;
-	int r = load(daemon->config_path, &daemon->environment, &told, &config);
+	int r;
 
+	watch_mark(daemon->watch);
+	r = load(daemon->config_path, &daemon->environment, &told, &config);
 	if (r == 0) {
 		r = apply(daemon, config);
 		if (r < 0) {
@@ -155,8 +175,28 @@ static bool reload(void *context, char *why, size_t why_size)
 		log_error("the configuration before stays in force");
 		return false;
 	}
+	watch_files(daemon);
 	log_info("configuration reloaded from %s", daemon->config_path);
 	return true;
+}
+
+static void on_changed(void *context, int error)
+{
+	struct daemon *daemon = context;
+	char why[1]; /* the log has told */
+
+	if (error < 0) {
+		log_warning("changes of %s are not seen any longer (%s); send SIGHUP or call "
+			    "gctoken reload",
+			daemon->config_path, strerror(-error));
+	} else if (daemon->config->has_file && access(daemon->config_path, F_OK) < 0 &&
+		   errno == ENOENT) {
+		log_warning("%s was removed; the configuration before stays in force",
+			daemon->config_path);
+	} else {
+		log_info("%s, or a drop-in of it, has changed", daemon->config_path);
+		reload(daemon, why, sizeof(why));
+	}
 }
 
 static int64_t wall_offset(void *context)
@@ -278,6 +318,8 @@ static bool make_parts(struct daemon *daemon)
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
+	       (daemon->watch = watch_new(
+			daemon->base, daemon->config_path, WATCH_QUIET_MS, on_changed, daemon)) &&
 	       (daemon->refusal = message_error(ERROR_RATE_LIMITED,
 			"Too many connections; close some, or try again shortly", 1)) &&
 	       add_signals(daemon);
@@ -296,6 +338,7 @@ static int load_first(struct daemon *daemon)
 		log_error("out of memory");
 		return EXIT_STATUS_FAILURE;
 	}
+	watch_files(daemon);
 	return EXIT_STATUS_DONE;
 }
 
@@ -373,6 +416,7 @@ void daemon_free(struct daemon *daemon)
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	clock_free(daemon->clock);
+	watch_free(daemon->watch);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (daemon->signals[i]) {
 			event_free(daemon->signals[i]);

@@ -11,7 +11,7 @@
 #include "core/settings.h"
 #include "core/token.h"
 #include "io/clock.h"
-#include "io/credential.h"
+#include "io/config_secret_file.h"
 #include "io/http.h"
 #include "io/log.h"
 #include "io/tls.h"
@@ -86,15 +86,17 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 }
 
 /* A secret file is read anew for each attempt, so that one that was mended needs no reload. */
-static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_MAX])
+static bool read_secret(
+	struct settings *settings, enum settings_secret_number number, char why[CREDENTIAL_WHY_MAX])
 {
+	struct settings_secret *secret = &settings->secrets[number];
 	struct secret *value;
 
 	if (!secret->file) {
 		snprintf(why, CREDENTIAL_WHY_MAX, "%s", secret->problem ? secret->problem : "");
 		return !secret->problem;
 	}
-	if (credential_read(secret->file, &value, why) < 0) {
+	if (config_secret_file_read(number, secret->file, &value, why) < 0) {
 		return false;
 	}
 	secret_free(secret->value);
@@ -104,8 +106,8 @@ static bool read_secret(struct settings_secret *secret, char why[CREDENTIAL_WHY_
 
 static bool read_secrets(struct settings *settings, char why[CREDENTIAL_WHY_MAX])
 {
-	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
-		if (!read_secret(&settings->secrets[i], why)) {
+	for (int i = 0; i < SETTINGS_SECRETS; i++) {
+		if (!read_secret(settings, (enum settings_secret_number)i, why)) {
 			return false;
 		}
 	}

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_choice.h"
 #include "config_entries.h"
-#include "config_file.h"
-#include "config_ini.h"
+#include "config_files.h"
+#include "config_grant.h"
 #include "config_problems.h"
 #include "config_profile.h"
 #include "config_sections.h"
 #include "core/access.h"
 #include "core/settings.h"
-#include "proto/escape.h"
 
 #define CONFIG_NAME "gctokend/gctokend.conf"
 
@@ -82,6 +82,23 @@ static void read_daemon(struct config *config, const struct config_values *value
 								CONFIG_KEY_RATE_LIMIT_DELAY, 1,
 								QUARANTINE_DELAY_MAX_S, "seconds");
 	config->allow = config_values_allow(values, CONFIG_KEY_RELOAD_ALLOW);
+	config->live_reload = config_values_bool(values, CONFIG_KEY_LIVE_RELOAD);
+}
+
+static void read_logging(struct config *config, const struct config_values *values)
+{
+	static const char *const levels[] = {
+		"error", "warning", "info", "debug", "trace", "none", NULL};
+	static const char *const formats[] = {"text", "json", NULL};
+
+	config_choice_read(values, CONFIG_KEY_LOG_LEVEL, &(struct config_choice){levels, NULL});
+	config_choice_read(values, CONFIG_KEY_LOG_FORMAT, &(struct config_choice){formats, NULL});
+	config->log_level = config_values_copy(values, CONFIG_KEY_LOG_LEVEL);
+	config->log_format = config_values_copy(values, CONFIG_KEY_LOG_FORMAT);
+	config->log_to_console = config_values_bool(values, CONFIG_KEY_LOG_TO_CONSOLE);
+	config->log_file_path = config_values_path(values, CONFIG_KEY_LOG_FILE_PATH);
+	config->log_request_body = config_values_bool(values, CONFIG_KEY_LOG_REQUEST_BODY);
+	config->log_response_body = config_values_bool(values, CONFIG_KEY_LOG_RESPONSE_BODY);
 }
 
 static bool has_credentials(const struct config_environment *environment)
@@ -127,6 +144,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*p)->name, (*q)->name);
 }
 
+static void check_seeds(const struct config *config, const struct config_values *values,
+	const struct settings *settings)
+{
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		config_grant_check_seeds(values, config->profiles[i], settings);
+	}
+}
+
 static void read_profiles(struct config *config, const struct config_sections *sections)
 {
 	for (size_t i = 0; i < sections->n; i++) {
@@ -138,24 +163,26 @@ static void read_profiles(struct config *config, const struct config_sections *s
 		}
 		settings = config_profile_read(&section->values, section->profile, NULL);
 		if (settings) {
+			check_seeds(config, &section->values, settings);
 			config->profiles[config->n_profiles++] = settings;
 		}
 	}
 }
 
 /* What the entries mean; NULL when there is no memory. */
-static struct config *compose(const struct config_entries *entries, bool read_by_others,
+static struct config *compose(const struct config_entries *entries,
 	const struct config_environment *environment, struct config_problems *problems)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	struct config_sections sections;
 
-	config_sections_read(&sections, entries, read_by_others, problems);
+	config_sections_read(&sections, entries, environment, problems);
 	if (config) {
 		config->profiles = calloc(sections.n_profiles + 1, sizeof(config->profiles[0]));
 	}
 	if (config && config->profiles) {
 		read_daemon(config, &sections.common);
+		read_logging(config, &sections.common);
 		config_profile_check_common(&sections.common);
 		read_profiles(config, &sections);
 		if (sections.n_profiles == 0 && !problems->failed) {
@@ -166,24 +193,6 @@ static struct config *compose(const struct config_entries *entries, bool read_by
 	}
 	config_sections_done(&sections);
 	return config;
-}
-
-/* Whether the text is one that a syntax can be looked for in. */
-static bool check_text(const char *text, size_t len, struct config_problems *problems)
-{
-	const struct config_place place = {0};
-	size_t blank = strspn(text, " \t\r\n");
-
-	if (memchr(text, '\0', len) || !escape_is_utf8(text, len)) {
-		config_error(problems, &place, "the file is not UTF-8 text");
-		return false;
-	}
-	if (text[blank] == '{') {
-		config_error(
-			problems, &place, "JSON is not yet supported by this version; write INI");
-		return false;
-	}
-	return true;
 }
 
 /* Tells all problems, and gives the configuration out where none is an error. */
@@ -204,46 +213,44 @@ static int finish(struct config *config, struct config_problems *problems,
 	return 0;
 }
 
-static struct config *parse(char *text, size_t len, bool read_by_others,
-	const struct config_environment *environment, struct config_problems *problems)
-{
-	struct config_entries entries = {0};
-	struct config *config = NULL;
-
-	if (check_text(text, len, problems)) {
-		config_ini_read(text, len, problems, &entries);
-		config = compose(&entries, read_by_others, environment, problems);
-	}
-	config_entries_done(&entries);
-	return config;
-}
-
 int config_parse(const char *path, char *text, size_t len,
 	const struct config_environment *environment, config_problem_fn *problem, void *context,
 	struct config **ret_config)
 {
+	const struct config_source source = {.path = path};
+	struct config_entries entries = {0};
 	struct config_problems problems;
 	struct config *config;
+	int error;
 
-	config_problems_init(&problems, path);
-	config = parse(text, len, false, environment, &problems);
-	return finish(config, &problems, problem, context, ret_config);
+	config_problems_init(&problems, &source);
+	config_files_read_text(text, len, &problems, &entries);
+	config = compose(&entries, environment, &problems);
+	error = finish(config, &problems, problem, context, ret_config);
+	config_entries_done(&entries);
+	return error;
 }
 
 int config_load(const char *path, const struct config_environment *environment,
 	config_problem_fn *problem, void *context, struct config **ret_config)
 {
+	const struct config_source source = {.path = path};
+	struct config_entries entries = {0};
 	struct config_problems problems;
 	struct config *config = NULL;
-	struct config_file file;
+	struct config_files files;
+	int error;
 
-	config_problems_init(&problems, path);
-	config_file_read(&file, has_credentials(environment), &problems);
-	if (file.text) {
-		config = parse(file.text, file.len, file.read_by_others, environment, &problems);
+	config_problems_init(&problems, &source);
+	config_files_read(&files, path, has_credentials(environment), &problems, &entries);
+	config = compose(&entries, environment, &problems);
+	if (config) {
+		config->has_file = files.has_main;
 	}
-	config_file_done(&file);
-	return finish(config, &problems, problem, context, ret_config);
+	error = finish(config, &problems, problem, context, ret_config);
+	config_entries_done(&entries);
+	config_files_done(&files);
+	return error;
 }
 
 void config_free(struct config *config)
@@ -256,6 +263,9 @@ void config_free(struct config *config)
 	}
 	free(config->profiles);
 	free(config->socket);
+	free(config->log_level);
+	free(config->log_format);
+	free(config->log_file_path);
 	access_free(config->allow);
 	free(config);
 }

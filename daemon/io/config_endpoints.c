@@ -11,23 +11,10 @@
 #include "config_values.h"
 #include "core/settings.h"
 
-#define TOKEN_PATH "/oauth/token"
+#define TOKEN_PATH     "/oauth/token"
+#define AUTHORIZE_PATH "/oauth/authorize"
 
 enum { PORT_MAX = 65535 };
-
-/* Remembers that memory ran out, or tells what is wrong with key; whether nothing was. */
-static bool judge(
-	const struct config_values *values, enum config_key_number key, int error, const char *why)
-{
-	struct config_place place = config_values_place(values, key);
-
-	if (error == -EINVAL) {
-		config_error(values->problems, &place, "%s", why);
-	} else if (error < 0) {
-		values->problems->no_memory = true;
-	}
-	return error == 0;
-}
 
 static bool parse_url(const struct config_values *values, enum config_key_number key,
 	const char *text, struct config_url *ret_url)
@@ -35,7 +22,7 @@ static bool parse_url(const struct config_values *values, enum config_key_number
 	char why[CONFIG_URL_WHY_MAX];
 	int error = config_url_parse(text, values->insecure_http, ret_url, why);
 
-	return judge(values, key, error, why);
+	return config_values_judge(values, key, error, why);
 }
 
 /* The protocol that a gateway speaks, or NULL. */
@@ -70,10 +57,10 @@ static bool gateway_url(const struct config_values *values, enum config_key_numb
 			(int)config_values_number(
 				values, CONFIG_KEY_GATEWAY_PORT, 1, PORT_MAX, NULL));
 	}
-	right &= judge(values, CONFIG_KEY_GATEWAY_HOST,
+	right &= config_values_judge(values, CONFIG_KEY_GATEWAY_HOST,
 		config_url_host(config_values_text(values, CONFIG_KEY_GATEWAY_HOST), &host, why),
 		why);
-	right &= judge(
+	right &= config_values_judge(
 		values, path_key, config_url_path(path_text ? path_text : "", &path, why), why);
 	if (right && asprintf(&text, "%s://%s%s%s%s", protocol, host, port, path, end) < 0) {
 		text = NULL;
@@ -92,7 +79,7 @@ static bool genesys_url(const struct config_values *values, const char *prefix, 
 {
 	char why[CONFIG_URL_WHY_MAX];
 	char *domain, *text = NULL;
-	bool right = judge(values, CONFIG_KEY_HOST,
+	bool right = config_values_judge(values, CONFIG_KEY_HOST,
 		config_url_domain(config_values_text(values, CONFIG_KEY_HOST), &domain, why), why);
 
 	if (right && asprintf(&text, "https://%s.%s%s", prefix, domain, end) < 0) {
@@ -178,7 +165,7 @@ static void check_host(const struct config_values *values)
 	char why[CONFIG_URL_WHY_MAX];
 	char *domain;
 
-	judge(values, CONFIG_KEY_HOST,
+	config_values_judge(values, CONFIG_KEY_HOST,
 		config_url_domain(config_values_text(values, CONFIG_KEY_HOST), &domain, why), why);
 	free(domain);
 }
@@ -207,4 +194,27 @@ void config_endpoints_read(const struct config_values *values, struct settings *
 	read_unix_socket(values, settings);
 	check_host(values);
 	check_gateway(values);
+}
+
+void config_endpoints_read_authorize(const struct config_values *values, struct settings *settings)
+{
+	struct config_url url;
+	bool right = false;
+
+	if (values->entries[CONFIG_KEY_AUTHORIZE_URL]) {
+		right = parse_url(values, CONFIG_KEY_AUTHORIZE_URL,
+			config_values_text(values, CONFIG_KEY_AUTHORIZE_URL), &url);
+	} else if (values->entries[CONFIG_KEY_TOKEN_URL]) {
+		config_values_error(values, CONFIG_KEY_AUTHORIZE_URL,
+			"this is missing; write the authorization endpoint that goes with "
+			"token_url");
+	} else if (values->entries[CONFIG_KEY_GATEWAY_HOST]) {
+		right = gateway_url(values, CONFIG_KEY_GATEWAY_PATH_LOGIN, AUTHORIZE_PATH, &url);
+	} else {
+		right = genesys_url(values, "login", AUTHORIZE_PATH, &url);
+	}
+	if (right) {
+		settings->authorize_url = config_values_strdup(values, url.text);
+		config_url_done(&url);
+	}
 }

@@ -10,3 +10,6 @@ struct settings;
 /* Fills in token_url, token_host, login_url, api_url and unix_socket. What is wrong is told to
  * values->problems, and its members are left NULL. */
 void config_endpoints_read(const struct config_values *values, struct settings *settings);
+
+/* Fills in authorize_url, for the grants that begin there; as above. */
+void config_endpoints_read_authorize(const struct config_values *values, struct settings *settings);

@@ -5,13 +5,43 @@
 #include "core/nearest.h"
 
 const struct config_key config_keys[] = {
-#define X(symbol, section, name, in_profile, fallback, supported) \
-	[CONFIG_KEY_##symbol] = {section, name, in_profile, fallback, supported},
+#define X(symbol, section, name, in_profile, fallback) \
+	[CONFIG_KEY_##symbol] = {section, name, in_profile, fallback},
 	CONFIG_KEYS(X)
 #undef X
 };
 
 const size_t config_n_keys = CONFIG_KEY_COUNT;
+
+const enum config_key_number config_secret_keys[SETTINGS_SECRETS][CONFIG_SECRET_FORMS] = {
+	[SETTINGS_CLIENT_SECRET] = {CONFIG_KEY_CLIENT_SECRET, CONFIG_KEY_CLIENT_SECRET_FILE,
+		CONFIG_KEY_CLIENT_SECRET_CREDENTIAL},
+	[SETTINGS_ASSERTION] = {CONFIG_KEY_COUNT, CONFIG_KEY_ASSERTION_FILE,
+		CONFIG_KEY_ASSERTION_CREDENTIAL},
+	[SETTINGS_REFRESH_TOKEN] = {CONFIG_KEY_COUNT, CONFIG_KEY_REFRESH_TOKEN_FILE,
+		CONFIG_KEY_REFRESH_TOKEN_CREDENTIAL},
+	[SETTINGS_PRIVATE_KEY] = {CONFIG_KEY_COUNT, CONFIG_KEY_PRIVATE_KEY_FILE,
+		CONFIG_KEY_PRIVATE_KEY_CREDENTIAL},
+	[SETTINGS_TLS_CERT] = {CONFIG_KEY_TLS_CERT, CONFIG_KEY_TLS_CERT_FILE,
+		CONFIG_KEY_TLS_CERT_CREDENTIAL},
+	[SETTINGS_TLS_KEY] = {CONFIG_KEY_TLS_KEY, CONFIG_KEY_TLS_KEY_FILE,
+		CONFIG_KEY_TLS_KEY_CREDENTIAL},
+	[SETTINGS_TLS_PASSPHRASE] = {CONFIG_KEY_TLS_PASSPHRASE, CONFIG_KEY_TLS_PASSPHRASE_FILE,
+		CONFIG_KEY_TLS_PASSPHRASE_CREDENTIAL},
+	[SETTINGS_PROXY_PASSWORD] = {CONFIG_KEY_PROXY_PASSWORD, CONFIG_KEY_COUNT, CONFIG_KEY_COUNT},
+};
+
+enum settings_secret_number config_keys_secret(enum config_key_number key)
+{
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		for (size_t form = 0; form < CONFIG_SECRET_FORMS; form++) {
+			if (config_secret_keys[i][form] == key) {
+				return (enum settings_secret_number)i;
+			}
+		}
+	}
+	return SETTINGS_SECRETS;
+}
 
 bool config_keys_has_section(const char *section)
 {
@@ -43,6 +73,27 @@ bool config_keys_find(const char *section, const char *name, enum config_key_num
 		}
 	}
 	return false;
+}
+
+const char *config_keys_separator(enum config_key_number key)
+{
+	switch (key) {
+	case CONFIG_KEY_ALLOW:
+	case CONFIG_KEY_RELOAD_ALLOW:
+	case CONFIG_KEY_PROXY_NO_PROXY:
+		return ", ";
+	case CONFIG_KEY_SCOPE:
+		return " ";
+	default:
+		return NULL;
+	}
+}
+
+bool config_keys_is_switch(enum config_key_number key)
+{
+	const char *fallback = config_keys[key].fallback;
+
+	return fallback && (strcmp(fallback, "true") == 0 || strcmp(fallback, "false") == 0);
 }
 
 const char *config_keys_nearest_section(const char *written)

@@ -10,8 +10,8 @@
 struct reader {
 	struct config_sections *sections;
 	struct config_problems *problems;
-	bool read_by_others;
-	bool told_readers, told_gateway_password, told_too_many;
+	const struct config_source *told_readers; /* the last file that others can read */
+	bool told_gateway_password, told_too_many;
 };
 
 static bool is_blank(char c)
@@ -57,7 +57,7 @@ static bool is_profile_name(const char *name)
 
 static void tell_unknown_section(struct reader *reader, const struct config_entry *heading)
 {
-	const struct config_place place = {heading->line, heading->section, NULL, false};
+	const struct config_place place = config_entry_place(heading);
 	size_t word = strcspn(heading->section, " \t");
 	char *first = strndup(heading->section, word);
 	const char *nearest = first ? config_keys_nearest_section(first) : NULL;
@@ -94,7 +94,7 @@ static struct config_section *find_section(
 static bool check_heading(
 	struct reader *reader, const struct config_entry *heading, const char *profile)
 {
-	const struct config_place place = {heading->line, heading->section, NULL, false};
+	const struct config_place place = config_entry_place(heading);
 	const struct config_section *first;
 
 	if (profile && !is_profile_name(profile)) {
@@ -110,13 +110,13 @@ static bool check_heading(
 		return false;
 	}
 	first = find_section(reader->sections, heading->section, profile);
-	if (first) {
+	if (first && first->latest->source == heading->source) {
 		config_error(reader->problems, &place,
 			"this section stands twice; put its keys under line %u, where it began",
-			first->heading->line);
+			first->latest->line);
 		return false;
 	}
-	if (profile && reader->sections->n_profiles == CONFIG_PROFILES_MAX) {
+	if (!first && profile && reader->sections->n_profiles == CONFIG_PROFILES_MAX) {
 		if (!reader->told_too_many) {
 			config_error(reader->problems, &place, "there are more than %d profiles",
 				CONFIG_PROFILES_MAX);
@@ -138,6 +138,11 @@ static struct config_section *open_section(
 	if (!check_heading(reader, heading, profile)) {
 		return NULL;
 	}
+	section = find_section(sections, heading->section, profile);
+	if (section) {
+		section->latest = heading;
+		return section;
+	}
 	if (sections->n == sections->capacity) {
 		size_t capacity = sections->capacity ? 2 * sections->capacity : 16;
 		struct config_section *list = reallocarray(sections->list, capacity, sizeof(*list));
@@ -153,9 +158,12 @@ static struct config_section *open_section(
 	sections->n_profiles += profile != NULL;
 	*section = (struct config_section){
 		.heading = heading,
+		.latest = heading,
 		.profile = profile,
 		.values = {.problems = reader->problems,
+			.environment = sections->common.environment,
 			.section = profile ? heading->section : NULL,
+			.source = heading->source,
 			.line = heading->line},
 	};
 	return section;
@@ -184,33 +192,13 @@ static void tell_unknown_key(struct reader *reader, const char *section,
 	}
 }
 
-/* Whether a value says what is so without it. */
-static bool is_default(enum config_key_number key, const char *value)
-{
-	const char *fallback = config_keys[key].fallback;
-	bool said, so;
-
-	if (!fallback) {
-		return *value == '\0';
-	}
-	if (config_values_parse_bool(fallback, &so)) {
-		return config_values_parse_bool(value, &said) && said == so;
-	}
-	return strcmp(value, fallback) == 0;
-}
-
 static bool is_secret(enum config_key_number key)
 {
-	switch (key) {
-	case CONFIG_KEY_CLIENT_SECRET:
-	case CONFIG_KEY_GATEWAY_PASSWORD:
-	case CONFIG_KEY_PROXY_PASSWORD:
-	case CONFIG_KEY_TLS_KEY:
-	case CONFIG_KEY_TLS_PASSPHRASE:
-		return true;
-	default:
-		return false;
-	}
+	enum settings_secret_number secret = config_keys_secret(key);
+
+	return key == CONFIG_KEY_GATEWAY_PASSWORD ||
+	       (secret != SETTINGS_SECRETS && secret != SETTINGS_TLS_CERT &&
+		       config_secret_keys[secret][CONFIG_SECRET_INLINE] == key);
 }
 
 static bool is_quoted(const char *value)
@@ -224,18 +212,11 @@ static bool is_quoted(const char *value)
 static void warn(struct reader *reader, enum config_key_number key, const char *value,
 	const struct config_place *place)
 {
-	bool on;
-
 	if ((key == CONFIG_KEY_GATEWAY_USERNAME || key == CONFIG_KEY_GATEWAY_PASSWORD) &&
 		!reader->told_gateway_password) {
 		config_warning(reader->problems, place,
 			"a gateway's username and password are taken, but never sent");
 		reader->told_gateway_password = true;
-	}
-	if (key == CONFIG_KEY_LIVE_RELOAD && config_values_parse_bool(value, &on) && on) {
-		config_warning(reader->problems, place,
-			"to read a changed file by itself is not yet supported by this version; "
-			"send SIGHUP or call gctoken reload");
 	}
 	if (is_quoted(value)) {
 		config_warning(reader->problems, place,
@@ -243,21 +224,31 @@ static void warn(struct reader *reader, enum config_key_number key, const char *
 	}
 }
 
+/* The SDKs take a key without a value for one that is not there. */
+static bool may_be_empty(const char *section)
+{
+	static const char *const sections[] = {"general", "reauthentication", "logging", "gateway"};
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (strcmp(section, sections[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Whether the value is to be used; else it was told why not, or says nothing new. */
 static bool check_value(struct reader *reader, enum config_key_number key,
 	const struct config_entry *entry, const struct config_place *place)
 {
-	if (is_secret(key) && reader->read_by_others && !reader->told_readers) {
+	if (is_secret(key) && entry->source->read_by_others &&
+		reader->told_readers != entry->source) {
 		config_error(reader->problems, place,
 			"others can read this file, and so this secret; chmod 0600 the file (or "
 			"0640 with the daemon's group), or keep the secret in a file of its own");
-		reader->told_readers = true;
+		reader->told_readers = entry->source;
 	}
-	if (!config_keys[key].supported) {
-		if (!is_default(key, entry->value)) {
-			config_error(reader->problems, place,
-				"this is not yet supported by this version");
-		}
+	if (*entry->value == '\0' && may_be_empty(entry->section)) {
 		return false;
 	}
 	if (*entry->value == '\0') {
@@ -274,10 +265,26 @@ static bool check_value(struct reader *reader, enum config_key_number key,
 	return true;
 }
 
+/* Of the ways to write a secret, the one in a later file goes before another in an earlier one. */
+static void replace_ways(struct config_values *values, enum config_key_number key,
+	const struct config_source *source)
+{
+	enum settings_secret_number secret = config_keys_secret(key);
+
+	for (size_t form = 0; secret != SETTINGS_SECRETS && form < CONFIG_SECRET_FORMS; form++) {
+		enum config_key_number way = config_secret_keys[secret][form];
+
+		if (way != CONFIG_KEY_COUNT && values->entries[way] &&
+			values->entries[way]->source != source) {
+			values->entries[way] = NULL;
+		}
+	}
+}
+
 static void add_key(
 	struct reader *reader, struct config_section *section, const struct config_entry *entry)
 {
-	const struct config_place place = {entry->line, entry->section, entry->key, false};
+	const struct config_place place = config_entry_place(entry);
 	const char *kind = section->profile ? CONFIG_PROFILE_SECTION : entry->section;
 	const struct config_entry **known;
 	enum config_key_number key;
@@ -287,22 +294,42 @@ static void add_key(
 		return;
 	}
 	known = &section->values.entries[key];
-	if (*known) {
+	if (*known && (*known)->source == entry->source) {
 		config_error(reader->problems, &place,
 			"this key stands twice in its section; the first is on line %u",
 			(*known)->line);
 		return;
 	}
 	if (check_value(reader, key, entry, &place)) {
+		replace_ways(&section->values, key, entry->source);
 		*known = entry;
 	}
 }
 
-/* Fills in what stands outside of the profiles where a profile has nothing of its own. */
+/* Whether one of the keys under which that secret may stand is there. */
+static bool has_secret(const struct config_values *values, enum settings_secret_number secret)
+{
+	for (size_t form = 0; form < CONFIG_SECRET_FORMS; form++) {
+		enum config_key_number key = config_secret_keys[secret][form];
+
+		if (key != CONFIG_KEY_COUNT && values->entries[key]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Fills in what stands outside of the profiles where a profile has nothing of its own; the three
+ * ways to write a secret count as one. */
 static void inherit(struct config_values *values, const struct config_values *common)
 {
+	bool own[SETTINGS_SECRETS + 1] = {false};
+
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		own[i] = has_secret(values, (enum settings_secret_number)i);
+	}
 	for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-		if (!values->entries[i]) {
+		if (!values->entries[i] && !own[config_keys_secret((enum config_key_number)i)]) {
 			values->entries[i] = common->entries[i];
 		}
 	}
@@ -310,12 +337,13 @@ static void inherit(struct config_values *values, const struct config_values *co
 }
 
 void config_sections_read(struct config_sections *sections, const struct config_entries *entries,
-	bool read_by_others, struct config_problems *problems)
+	const struct config_environment *environment, struct config_problems *problems)
 {
-	struct reader reader = {sections, problems, read_by_others, false, false, false};
+	struct reader reader = {.sections = sections, .problems = problems};
 	struct config_section *section = NULL;
 
-	*sections = (struct config_sections){.common = {.problems = problems, .tls = tls_new()}};
+	*sections = (struct config_sections){
+		.common = {.problems = problems, .environment = environment, .tls = tls_new()}};
 	problems->no_memory |= !sections->common.tls;
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct config_entry *entry = &entries->list[i];

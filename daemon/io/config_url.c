@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/secret.h"
 #include "proto/region.h"
 
 enum {
@@ -54,7 +55,7 @@ static void lower(char *text)
 	}
 }
 
-/* What DESIGN calls loopback: localhost, 127/8, [::1]. host is as curl has normalised it. */
+/* host is as curl has normalised it. */
 static bool is_loopback(const char *host)
 {
 	struct in_addr address;
@@ -149,9 +150,53 @@ void config_url_done(struct config_url *url)
 	*url = (struct config_url){0};
 }
 
+bool config_url_is_loopback(const char *place)
+{
+	const char *port = strrchr(place, ':');
+	char host[DOMAIN_NAME_MAX + 1];
+
+	if (!port || port - place > DOMAIN_NAME_MAX) {
+		return false;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)(port - place), place);
+	return is_loopback(host);
+}
+
 static bool is_letter_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* The bytes of the scheme that text begins with (RFC 3986 section 3.1), 0: none. */
+static size_t scheme_length(const char *text)
+{
+	size_t len = 0;
+
+	while (is_letter_or_digit(text[len]) || (text[len] && strchr("+-.", text[len]))) {
+		len++;
+	}
+	return text[len] == ':' ? len : 0;
+}
+
+int config_url_redirect(const char *text, bool insecure_http, char why[CONFIG_URL_WHY_MAX])
+{
+	struct config_url url;
+	int error;
+
+	if (starts_with(text, "http:") || starts_with(text, "https:")) {
+		error = config_url_parse(text, insecure_http, &url, why);
+		config_url_done(&url);
+		return error;
+	}
+	if (strchr(text, '#')) {
+		return refuse(why, "a redirect has no fragment; leave out the # and what follows");
+	}
+	if (scheme_length(text) == 0 || has_odd_byte(text)) {
+		return refuse(why,
+			"this is to be an absolute URI: https://app.example.com/callback, "
+			"http://localhost:8400/, or com.example.app:/callback");
+	}
+	return 0;
 }
 
 /* Names of letters, digits, - and _, with single dots between them. */
@@ -285,4 +330,120 @@ int config_url_path(const char *path, char **ret_path, char why[CONFIG_URL_WHY_M
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+#define PROXY_FORMS "write http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT"
+
+static bool is_proxy_scheme(const char *scheme)
+{
+	return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0 ||
+	       strcmp(scheme, "socks5h") == 0;
+}
+
+/* A part of the URL, decoded if it has to be; NULL where there is none. To be freed by curl. */
+static char *part(CURLU *parsed, CURLUPart what, unsigned flags)
+{
+	char *text = NULL;
+
+	return curl_url_get(parsed, what, &text, flags) == CURLUE_OK ? text : NULL;
+}
+
+static int take_proxy_user(CURLU *parsed, struct config_proxy_url *proxy)
+{
+	char *user = part(parsed, CURLUPART_USER, CURLU_URLDECODE);
+	char *password = part(parsed, CURLUPART_PASSWORD, CURLU_URLDECODE);
+	int error = 0;
+
+	if (user) {
+		proxy->username = strdup(user);
+		error = proxy->username ? 0 : -ENOMEM;
+	}
+	if (password) {
+		proxy->password = secret_new_locked(password, strlen(password));
+		error = proxy->password ? error : -ENOMEM;
+		explicit_bzero(password, strlen(password));
+	}
+	curl_free(user);
+	curl_free(password);
+	return error;
+}
+
+static int take_proxy(CURLU *parsed, struct config_proxy_url *proxy, char *why)
+{
+	char *scheme = part(parsed, CURLUPART_SCHEME, 0);
+	char *host = part(parsed, CURLUPART_HOST, 0);
+	char *port = part(parsed, CURLUPART_PORT, 0);
+	char *path = part(parsed, CURLUPART_PATH, 0);
+	char *query = part(parsed, CURLUPART_QUERY, 0);
+	int error;
+
+	if (!scheme || !is_proxy_scheme(scheme)) {
+		error = refuse(why, "a proxy speaks http, https or socks5h; " PROXY_FORMS);
+	} else if (!host || !*host || (path && strcmp(path, "") != 0 && strcmp(path, "/") != 0) ||
+		   query) {
+		error = refuse(why, "a proxy has a host and a port alone; " PROXY_FORMS);
+	} else if (!port || strcmp(port, "0") == 0) {
+		error = refuse(why, "the port is missing; " PROXY_FORMS);
+	} else if (asprintf(&proxy->text, "%s://%s:%s", scheme, host, port) < 0) {
+		proxy->text = NULL;
+		error = -ENOMEM;
+	} else {
+		error = take_proxy_user(parsed, proxy);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_free(path);
+	curl_free(query);
+	return error;
+}
+
+int config_url_proxy(const char *text, bool of_environment, struct config_proxy_url *ret_proxy,
+	char why[CONFIG_URL_WHY_MAX])
+{
+	unsigned flags = CURLU_NON_SUPPORT_SCHEME | (of_environment ? 0 : CURLU_DISALLOW_USER);
+	char *with_scheme = NULL;
+	CURLUcode code;
+	CURLU *parsed;
+	int error;
+
+	*ret_proxy = (struct config_proxy_url){0};
+	if (has_odd_byte(text) || strchr(text, '#')) {
+		return refuse(why, "a URL holds no blanks, quotes, # or other odd characters; "
+				   "percent-encode them");
+	}
+	if (!of_environment && !strstr(text, "://")) {
+		return refuse(why, "the scheme is missing; " PROXY_FORMS);
+	}
+	if (asprintf(&with_scheme, "%s%s", strstr(text, "://") ? "" : "http://", text) < 0) {
+		return -ENOMEM;
+	}
+	parsed = curl_url();
+	code = parsed ? curl_url_set(parsed, CURLUPART_URL, with_scheme, flags)
+		      : CURLUE_OUT_OF_MEMORY;
+	explicit_bzero(with_scheme, strlen(with_scheme));
+	free(with_scheme);
+	if (code == CURLUE_OUT_OF_MEMORY) {
+		error = -ENOMEM;
+	} else if (code == CURLUE_USER_NOT_ALLOWED) {
+		error = refuse(why, "write the user and password under username and password");
+	} else if (code != CURLUE_OK) {
+		error = refuse(why, "this is no URL of a proxy (%s); " PROXY_FORMS,
+			curl_url_strerror(code));
+	} else {
+		error = take_proxy(parsed, ret_proxy, why);
+	}
+	curl_url_cleanup(parsed);
+	if (error < 0) {
+		config_url_proxy_done(ret_proxy);
+	}
+	return error;
+}
+
+void config_url_proxy_done(struct config_proxy_url *proxy)
+{
+	free(proxy->text);
+	free(proxy->username);
+	secret_free(proxy->password);
+	*proxy = (struct config_proxy_url){0};
 }

@@ -19,11 +19,30 @@ struct config_place config_values_place(
 	const struct config_entry *entry = values->entries[key];
 
 	if (entry) {
+		return config_entry_place(entry);
+	}
+	if (!values->section) {
 		return (struct config_place){
-			entry->line, entry->section, entry->key, entry->section == NULL};
+			.section = config_keys[key].section, .key = config_keys[key].name};
 	}
 	return (struct config_place){
-		values->line, values->section, config_keys[key].name, values->section == NULL};
+		.source = values->source,
+		.line = values->line,
+		.section = values->section,
+		.key = config_keys[key].in_profile ? config_keys[key].in_profile
+						   : config_keys[key].name,
+	};
+}
+
+bool config_values_judge(
+	const struct config_values *values, enum config_key_number key, int error, const char *why)
+{
+	if (error == -EINVAL) {
+		config_values_error(values, key, "%s", why);
+	} else if (error < 0) {
+		values->problems->no_memory = true;
+	}
+	return error == 0;
 }
 
 const char *config_values_text(const struct config_values *values, enum config_key_number key)
@@ -48,8 +67,8 @@ bool config_values_own(const struct config_values *values, enum config_key_numbe
 {
 	const struct config_entry *entry = values->entries[key];
 
-	return entry && entry->section && values->section &&
-	       strcmp(entry->section, values->section) == 0;
+	return entry && entry->section &&
+	       strncmp(entry->section, CONFIG_PROFILE_SECTION, strlen(CONFIG_PROFILE_SECTION)) == 0;
 }
 
 bool config_values_parse_bool(const char *text, bool *ret_value)
@@ -117,7 +136,8 @@ int64_t config_values_number(const struct config_values *values, enum config_key
 
 char *config_values_path(const struct config_values *values, enum config_key_number key)
 {
-	const char *file = values->problems->path;
+	const struct config_entry *entry = values->entries[key];
+	const char *file = entry && entry->source ? entry->source->path : "";
 	const char *slash = strrchr(file, '/');
 	const char *path = config_values_text(values, key);
 	char *joined;

@@ -13,21 +13,37 @@
 
 struct access_rules;
 struct config_entry;
+struct config_environment;
 struct tls;
 
 /* All borrowed. */
 struct config_values {
 	struct config_problems *problems;
 	const struct config_entry *entries[CONFIG_KEY_COUNT]; /* NULL: absent */
-	const char *section; /* the profile's heading; NULL: not in a profile */
-	unsigned line;       /* of that heading */
+	const char *section;                /* the profile's heading; NULL: not in a profile */
+	const struct config_source *source; /* where that heading stands */
+	unsigned line;
 	bool insecure_http;
+	const struct config_environment *environment;
 	struct tls *tls; /* reads each file of authorities once, however many profiles name it */
 };
 
 /* Where the key stands, or would have to stand. */
 struct config_place config_values_place(
 	const struct config_values *values, enum config_key_number key);
+
+/* Tells what is wrong with the key. */
+#define config_values_error(values, key, ...) \
+	config_error((values)->problems,      \
+		(struct config_place[]){config_values_place(values, key)}, __VA_ARGS__)
+#define config_values_warning(values, key, ...) \
+	config_warning((values)->problems,      \
+		(struct config_place[]){config_values_place(values, key)}, __VA_ARGS__)
+
+/* Tells why where error is -EINVAL, remembers that memory ran out where it is -ENOMEM; whether it
+ * is 0. */
+bool config_values_judge(
+	const struct config_values *values, enum config_key_number key, int error, const char *why);
 
 /* The value, or the default, or NULL. */
 const char *config_values_text(const struct config_values *values, enum config_key_number key);
@@ -45,7 +61,7 @@ bool config_values_bool(const struct config_values *values, enum config_key_numb
 int64_t config_values_number(const struct config_values *values, enum config_key_number key,
 	int64_t min, int64_t max, const char *unit);
 
-/* A path, to be freed; a relative one is taken from the directory of the configuration file. */
+/* A path, to be freed; a relative one is taken from the directory of the file that it stands in. */
 char *config_values_path(const struct config_values *values, enum config_key_number key);
 
 /* The absolute path of a Unix socket, to be freed. */

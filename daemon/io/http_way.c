@@ -1,14 +1,12 @@
 #include "http_way.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "config_url.h"
 #include "http_request.h"
 
 static const char socks_port[] = "1080"; /* RFC 1928; libcurl knows no default for the scheme */
@@ -50,16 +48,6 @@ static int parts_init(struct parts *parts, const char *text)
 		return code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 	}
 	return 0;
-}
-
-static bool is_loopback(const char *host)
-{
-	struct in_addr address;
-
-	if (inet_pton(AF_INET, host, &address) == 1) {
-		return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
 }
 
 static char *host_and_port(const char *host, const char *port)
@@ -152,7 +140,7 @@ int http_way_init(struct http_way *way, const struct http_request *request, cons
 		.request_timeout_ms = request->request_timeout_ms,
 	};
 	r = init_server(way, request, ret_why);
-	if (r < 0 || !request->proxy_url || !way->host || is_loopback(way->host)) {
+	if (r < 0 || !request->proxy_url || !way->host || config_url_is_loopback(way->peer)) {
 		return r;
 	}
 	return init_proxy(way, request, ret_why);

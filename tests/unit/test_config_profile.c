@@ -33,6 +33,7 @@ START_TEST(profile_has_its_defaults)
 	ck_assert_ptr_null(settings->resource);
 	ck_assert_int_eq(settings->default_lifetime_ms, 0);
 	ck_assert(settings->refresh_access_token);
+	ck_assert(!settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 10000);
 	ck_assert_ptr_null(settings->allow);
 	ck_assert_ptr_null(settings->ca_file);
@@ -79,20 +80,24 @@ START_TEST(profile_goes_before_the_sections_for_all)
 			       "refresh_access_token = false\n"
 			       "refresh_token_wait_max = 300\n"
 			       "[daemon]\n"
+			       "persist_tokens = true\n"
 			       "connect_timeout = 7\n"
 			       "request_timeout = 8\n";
 	struct settings *settings = config_fixture_settings("", sections);
 
 	ck_assert(!settings->refresh_access_token);
+	ck_assert(settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 300000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 7000);
 	ck_assert_int_eq(settings->request_timeout_ms, 8000);
 	settings_unref(settings);
 	settings = config_fixture_settings(
 		"refresh_access_token = true\nrefresh_token_wait_max = 1\n"
+		"persist_tokens = no\n"
 		"connect_timeout = 2\nrequest_timeout = 3\n",
 		sections);
 	ck_assert(settings->refresh_access_token);
+	ck_assert(!settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 1000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 2000);
 	ck_assert_int_eq(settings->request_timeout_ms, 3000);
@@ -161,39 +166,6 @@ START_TEST(mistake_for_all_is_told_once)
 			     "[profile b]\nclient_id = x\nclient_secret = y\n",
 		"error FILE:2: [reauthentication] refresh_token_wait_max: this is to be a whole "
 		"number of seconds from 0 to 300\n");
-}
-END_TEST
-
-START_TEST(other_grants_and_authentications_come_later)
-{
-	static const char *const grants[] = {"saml2_bearer", "authorization_code", "pkce",
-		"refresh_token", "static", "implicit", "device", "messenger"};
-
-	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
-		char line[64], why[128];
-
-		snprintf(line, sizeof(line), "grant = %s", grants[i]);
-		snprintf(why, sizeof(why),
-			"%s is not yet supported by this version; write client_credentials",
-			grants[i]);
-		config_fixture_refuse_line(line, why);
-	}
-	config_fixture_refuse_line("client_auth = private_key_jwt",
-		"private_key_jwt is not yet supported by this version; write basic or post");
-}
-END_TEST
-
-START_TEST(unknown_choices_are_told_with_the_nearest)
-{
-	config_fixture_refuse_line("grant = client_credential",
-		"this is not known; did you mean client_credentials? This version supports "
-		"client_credentials");
-	config_fixture_refuse_line(
-		"grant = password", "this is not known; write client_credentials");
-	config_fixture_refuse_line("client_auth = Basic",
-		"this is not known; did you mean basic? This version supports basic or post");
-	config_fixture_refuse_line(
-		"client_auth = digest", "this is not known; write basic or post");
 }
 END_TEST
 
@@ -388,8 +360,7 @@ CASES_MAIN("config_profile", config_fixture_set_up, config_fixture_tear_down,
 	{profile_has_its_defaults, 1}, {profile_has_what_is_written, 1},
 	{profile_goes_before_the_sections_for_all, 1}, {sections_for_all_may_stand_anywhere, 1},
 	{booleans_have_eight_words, 1}, {seconds_are_whole_and_have_bounds, 1},
-	{mistake_for_all_is_told_once, 1}, {other_grants_and_authentications_come_later, 1},
-	{unknown_choices_are_told_with_the_nearest, 1}, {scope_and_resource_have_a_form, 1},
+	{mistake_for_all_is_told_once, 1}, {scope_and_resource_have_a_form, 1},
 	{mistakes_in_allow_are_told, 1}, {client_is_needed, 1}, {one_secret_is_enough, 1},
 	{secret_is_read_from_a_file, 1}, {secret_file_that_cannot_be_read_is_a_warning, 1},
 	{secret_is_read_from_a_credential, 1}, {credential_that_is_not_there_is_a_warning, 1},

@@ -290,8 +290,6 @@ START_TEST(text_that_is_none_is_told)
 {
 	config_fixture_check(
 		"[general]\nhost = \xff\n", "error FILE: the file is not UTF-8 text\n");
-	config_fixture_check(" \n {\"general\": {}}\n",
-		"error FILE: JSON is not yet supported by this version; write INI\n");
 }
 END_TEST
 
@@ -316,63 +314,21 @@ START_TEST(text_with_nul_is_told)
 }
 END_TEST
 
-/* What comes later. */
-
-START_TEST(what_is_not_yet_supported_says_so)
-{
-	size_t checked = 0;
-
-	for (size_t i = 0; i < config_n_keys; i++) {
-		const struct config_key *key = &config_keys[i];
-		char text[512], told[512];
-
-		if (key->supported) {
-			continue;
-		}
-		checked++;
-		snprintf(text, sizeof(text), "%s[%s]\n%s = unheard-of\n", CONFIG_FIXTURE_PROFILE,
-			key->section, key->name);
-		snprintf(told, sizeof(told),
-			"error FILE:5: [%s] %s: this is not yet supported by this version\n",
-			key->section, key->name);
-		config_fixture_check(text, told);
-		if (key->in_profile) {
-			snprintf(text, sizeof(text), "%s%s = unheard-of\n", CONFIG_FIXTURE_PROFILE,
-				key->in_profile);
-			snprintf(told, sizeof(told),
-				"error FILE:4: [profile a] %s: this is not yet supported by "
-				"this version\n",
-				key->in_profile);
-			config_fixture_check(text, told);
-		}
-	}
-	ck_assert_uint_gt(checked, 0);
-}
-END_TEST
-
-START_TEST(unsupported_keys_may_say_their_default)
+START_TEST(empty_keys_of_the_sdk_are_none)
 {
 	config_fixture_check(CONFIG_FIXTURE_PROFILE "[logging]\n"
-						    "log_level = info\n"
-						    "log_format = text\n"
-						    "log_to_console = yes\n"
-						    "log_request_body = off\n"
-						    "log_response_body = 0\n"
+						    "log_level =\n"
 						    "log_file_path =\n"
-						    "[proxy]\n"
-						    "url =\n"
-						    "[daemon]\n"
-						    "persist_tokens = no\n",
+						    "[reauthentication]\n"
+						    "refresh_token_wait_max =\n"
+						    "[general]\n"
+						    "host =\n"
+						    "[gateway]\n"
+						    "host = localhost\n"
+						    "protocol =\n"
+						    "port =\n"
+						    "path_params_login =\n",
 		"");
-}
-END_TEST
-
-START_TEST(live_reload_is_a_warning)
-{
-	config_fixture_check(CONFIG_FIXTURE_PROFILE "[general]\nlive_reload_config = true\n",
-		"warning FILE:5: [general] live_reload_config: to read a changed file by itself is "
-		"not yet supported by this version; send SIGHUP or call gctoken reload\n");
-	config_fixture_check(CONFIG_FIXTURE_PROFILE "[general]\nlive_reload_config = false\n", "");
 }
 END_TEST
 
@@ -397,6 +353,5 @@ CASES_MAIN("config_sections", config_fixture_set_up, config_fixture_tear_down,
 	{profiles_are_limited, 1}, {keys_and_values_are_limited, 1}, {empty_value_is_told, 1},
 	{quotation_marks_are_told, 1}, {no_value_is_told_of_an_unknown_key, 1},
 	{names_are_told_in_readable_bytes, 1}, {text_that_is_none_is_told, 1},
-	{text_with_nul_is_told, 1}, {what_is_not_yet_supported_says_so, 1},
-	{unsupported_keys_may_say_their_default, 1}, {live_reload_is_a_warning, 1},
+	{text_with_nul_is_told, 1}, {empty_keys_of_the_sdk_are_none, 1},
 	{gateways_password_is_one_warning, 1})

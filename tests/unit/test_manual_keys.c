@@ -85,9 +85,6 @@ START_TEST(each_key_stands_in_the_manual_with_its_default)
 			ck_assert_msg(strstr(text, name), "[%s] %s: the manual does not name %s",
 				key->section, key->name, key->in_profile);
 		}
-		ck_assert_msg(!strstr(text, "Not yet supported") == key->supported,
-			"[%s] %s: the manual and the program support different keys", key->section,
-			key->name);
 		free(text);
 		free(section);
 	}
@@ -139,10 +136,14 @@ START_TEST(examples_of_the_manual_are_right)
 	int examples = 0;
 
 	read_manual();
-	for (at = strstr(manual, "```\n["); at; at = strstr(at + 1, "```\n[")) {
+	for (at = strstr(manual, "```\n"); at; at = strstr(at + 1, "```\n")) {
 		char *text = part(at, "```\n", "```");
 		struct config *config = NULL;
 
+		if (*text != '[' && *text != '{') {
+			free(text);
+			continue;
+		}
 		ck_assert_int_eq(config_parse("/nonexistent/gctokend.conf", text, strlen(text),
 					 &nothing, tell, NULL, &config),
 			0);
@@ -151,7 +152,7 @@ START_TEST(examples_of_the_manual_are_right)
 		free(text);
 		examples++;
 	}
-	ck_assert_int_ge(examples, 3);
+	ck_assert_int_ge(examples, 5);
 }
 END_TEST
 

@@ -1,0 +1,172 @@
+#include "config_grant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_choice.h"
+#include "config_endpoints.h"
+#include "config_secrets.h"
+#include "config_url.h"
+#include "config_values.h"
+#include "core/grant.h"
+#include "core/secret.h"
+
+enum {
+	NAMES_MAX = 32, /* grants */
+	LIST_SIZE = 256,
+};
+
+/* A key that not every grant takes. */
+struct grant_key {
+	enum config_key_number key;
+	unsigned needs;   /* one of these parts, 0: none */
+	unsigned refuses; /* all of these */
+};
+
+static const struct grant_key grant_keys[] = {
+	{CONFIG_KEY_ORG_NAME, GRANT_ASSERTION, 0},
+	{CONFIG_KEY_ASSERTION_FILE, GRANT_ASSERTION, 0},
+	{CONFIG_KEY_ASSERTION_CREDENTIAL, GRANT_ASSERTION, 0},
+	{CONFIG_KEY_REDIRECT_URI, GRANT_CODE, 0},
+	{CONFIG_KEY_AUTHORIZE_URL, GRANT_CODE, 0},
+	{CONFIG_KEY_ORG, GRANT_CODE, 0},
+	{CONFIG_KEY_PROVIDER, GRANT_CODE, 0},
+	{CONFIG_KEY_REFRESH_TOKEN_FILE, GRANT_SEED, 0},
+	{CONFIG_KEY_REFRESH_TOKEN_CREDENTIAL, GRANT_SEED, 0},
+	{CONFIG_KEY_CLIENT_SECRET, 0, GRANT_PLANTED},
+	{CONFIG_KEY_CLIENT_SECRET_FILE, 0, GRANT_PLANTED},
+	{CONFIG_KEY_CLIENT_SECRET_CREDENTIAL, 0, GRANT_PLANTED},
+	{CONFIG_KEY_CLIENT_AUTH, 0, GRANT_PLANTED},
+	{CONFIG_KEY_PRIVATE_KEY_FILE, 0, GRANT_PLANTED},
+	{CONFIG_KEY_PRIVATE_KEY_CREDENTIAL, 0, GRANT_PLANTED},
+	{CONFIG_KEY_PRIVATE_KEY_ID, 0, GRANT_PLANTED},
+	{CONFIG_KEY_SIGNING_ALG, 0, GRANT_PLANTED},
+};
+
+static bool takes(const struct grant *grant, const struct grant_key *key)
+{
+	return (key->needs == 0 || (grant->parts & key->needs)) && !(grant->parts & key->refuses);
+}
+
+static void tell_takers(
+	const struct config_values *values, const struct grant *grant, const struct grant_key *key)
+{
+	const char *names[NAMES_MAX + 1] = {NULL};
+	char list[LIST_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; grant_name(i) && n < NAMES_MAX; i++) {
+		if (takes(grant_find(grant_name(i)), key)) {
+			names[n++] = grant_name(i);
+		}
+	}
+	config_choice_list(list, sizeof(list), names);
+	config_values_error(values, key->key,
+		"grant = %s does not take this; take the line out, or write grant = %s",
+		grant->name, list);
+}
+
+static void check_keys(const struct config_values *values, const struct grant *grant)
+{
+	for (size_t i = 0; i < sizeof(grant_keys) / sizeof(grant_keys[0]); i++) {
+		if (values->entries[grant_keys[i].key] && !takes(grant, &grant_keys[i])) {
+			tell_takers(values, grant, &grant_keys[i]);
+		}
+	}
+}
+
+static void find_grant(const struct config_values *values, struct settings *settings)
+{
+	static const char *const later[] = {"implicit", "device", "messenger", NULL};
+	const char *names[NAMES_MAX + 1] = {NULL};
+	int n;
+
+	for (size_t i = 0; i < NAMES_MAX && grant_name(i); i++) {
+		names[i] = grant_name(i);
+	}
+	n = config_choice_read(values, CONFIG_KEY_GRANT, &(struct config_choice){names, later});
+	settings->grant = n < 0 ? NULL : grant_find(names[n]);
+}
+
+/* Genesys Cloud wants the organization's name with an assertion; RFC 7522 knows none. */
+static void read_assertion(const struct config_values *values, struct settings *settings)
+{
+	settings->org = config_values_copy(values, CONFIG_KEY_ORG_NAME);
+	if (!settings->org && !values->entries[CONFIG_KEY_TOKEN_URL]) {
+		config_values_error(values, CONFIG_KEY_ORG_NAME,
+			"this is missing; write the name of the organization in Genesys Cloud");
+	}
+	config_secrets_require(values, SETTINGS_ASSERTION, settings);
+}
+
+/* RFC 6749 section 3.1.2. It is sent as it is written, since servers compare it so. */
+static void read_redirect_uri(const struct config_values *values, struct settings *settings)
+{
+	const char *text = config_values_text(values, CONFIG_KEY_REDIRECT_URI);
+	char why[CONFIG_URL_WHY_MAX];
+	int error;
+
+	if (!text) {
+		config_values_error(values, CONFIG_KEY_REDIRECT_URI,
+			"this is missing; write the URI that is registered for the OAuth client "
+			"(https://app.example.com/callback, http://localhost:8400/)");
+		return;
+	}
+	error = config_url_redirect(text, values->insecure_http, why);
+	if (error == 0) {
+		settings->redirect_uri = config_values_strdup(values, text);
+	} else {
+		config_values_judge(values, CONFIG_KEY_REDIRECT_URI, error, why);
+	}
+}
+
+/* Genesys Cloud goes on to the organization's own identity provider by the two. */
+static void read_provider(const struct config_values *values, struct settings *settings)
+{
+	settings->org = config_values_copy(values, CONFIG_KEY_ORG);
+	settings->provider = config_values_copy(values, CONFIG_KEY_PROVIDER);
+	if (settings->org && !settings->provider) {
+		config_values_error(values, CONFIG_KEY_PROVIDER,
+			"this is missing; write it beside org, or neither");
+	} else if (settings->provider && !settings->org) {
+		config_values_error(values, CONFIG_KEY_ORG,
+			"this is missing; write it beside provider, or neither");
+	}
+}
+
+void config_grant_read(const struct config_values *values, struct settings *settings)
+{
+	find_grant(values, settings);
+	if (!settings->grant) {
+		return;
+	}
+	check_keys(values, settings->grant);
+	if (settings->grant->parts & GRANT_ASSERTION) {
+		read_assertion(values, settings);
+	}
+	if (settings->grant->parts & GRANT_CODE) {
+		config_endpoints_read_authorize(values, settings);
+		read_redirect_uri(values, settings);
+		read_provider(values, settings);
+	}
+	if (settings->grant->parts & GRANT_SEED) {
+		config_secrets_require(values, SETTINGS_REFRESH_TOKEN, settings);
+	}
+}
+
+void config_grant_check_seeds(
+	const struct config_values *values, const struct settings *a, const struct settings *b)
+{
+	const struct secret *seed = b->secrets[SETTINGS_REFRESH_TOKEN].value;
+	enum config_key_number key = values->entries[CONFIG_KEY_REFRESH_TOKEN_FILE]
+					     ? CONFIG_KEY_REFRESH_TOKEN_FILE
+					     : CONFIG_KEY_REFRESH_TOKEN_CREDENTIAL;
+
+	if (seed && secret_equal(seed, a->secrets[SETTINGS_REFRESH_TOKEN].value)) {
+		config_values_error(values, key,
+			"profile %s begins with the same refresh token as profile %s; sign in once "
+			"for each, since whichever uses it second ends both sessions",
+			b->name, a->name);
+	}
+}
