@@ -121,9 +121,14 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 		.sent_ms = attempt->sent_ms,
 	};
 	struct grant_input input = input_of(attempt);
-	struct grant_result result;
+	struct grant_result result = {0};
 
-	grant_judge(settings, &input, &answer, &result);
+	if (http_answer->misconfigured) {
+		grant_fail(
+			&result, GRANT_PERMANENT, "No request can be sent: %s", http_answer->error);
+	} else {
+		grant_judge(settings, &input, &answer, &result);
+	}
 	exchange_log(post->exchange, settings, &input, http_answer, &result);
 	upstream_post_free(post);
 	attempt->transfer = NULL;
@@ -253,6 +258,13 @@ static int post(struct upstream *upstream, struct attempt *attempt)
 			.url = settings->token_url,
 			.unix_socket = settings->unix_socket,
 			.ca_file = settings->ca_file,
+			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
+			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,
+			.client_key_passphrase = settings->secrets[SETTINGS_TLS_PASSPHRASE].value,
+			.proxy_url = settings->proxy_url,
+			.proxy_username = settings->proxy_username,
+			.proxy_password = settings->secrets[SETTINGS_PROXY_PASSWORD].value,
+			.no_proxy = settings->no_proxy,
 			.form = request.form,
 			.authorization = request.authorization,
 			.connect_timeout_ms = settings->connect_timeout_ms,

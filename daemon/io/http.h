@@ -1,6 +1,6 @@
 /*
- * Sends one POST on a connection of its own and tells what came back, on libcurl's multi interface
- * and libevent's loop. It does not know OAuth: what an answer means is for core/grant to say.
+ * Sends one POST on a connection of its own and tells what came back, with libcurl in a thread and
+ * libevent's loop. It does not know OAuth: what an answer means is for core/grant to say.
  */
 #pragma once
 
@@ -8,39 +8,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http_request.h"
+
 struct event_base;
 struct http;
 struct http_transfer;
-struct secret;
 struct tls;
-
-/* What each request says of itself beside its Authorization; the type is libcurl's. */
-#define HTTP_ACCEPT       "Accept: application/json"
-#define HTTP_CONTENT_TYPE "Content-Type: application/x-www-form-urlencoded"
-#define HTTP_AGENT        "gctokend/" GCTOKEND_VERSION
-
-/* Strings and secrets are borrowed for the call of http_post() only. */
-struct http_request {
-	const char *url;
-	const char *unix_socket;                       /* NULL: TCP */
-	const char *ca_file;                           /* NULL: the system's */
-	const struct secret *client_cert, *client_key; /* PEM; NULL: none */
-	const struct secret *client_key_passphrase;    /* NULL: none */
-	const char *proxy_url; /* NULL: none, whatever the environment says */
-	const char *proxy_username;
-	const struct secret *proxy_password;
-	const char *no_proxy;               /* CURLOPT_NOPROXY */
-	const struct secret *form;          /* application/x-www-form-urlencoded */
-	const struct secret *authorization; /* value of that header; NULL: none */
-	int64_t connect_timeout_ms, request_timeout_ms;
-	bool keep_headers; /* the answer's are wanted */
-};
 
 /* Borrowed during the callback. */
 struct http_answer {
 	const char *error; /* why no whole HTTP answer came, one clause of printable ASCII; NULL: it
 			      did */
-	bool begun;        /* the request, or a part of it, may have reached the server */
+	bool misconfigured; /* with error: nothing was sent, nor will be before somebody mends the
+			       configuration */
+	bool begun;         /* the request, or a part of it, may have reached the server */
 	int status;
 	const char *body; /* NUL-terminated; may hold more NULs */
 	size_t body_len;

@@ -5,11 +5,14 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+struct http_way;
 
 enum {
-	HTTP_TEXT_MAX = 512, /* bytes of a clause with its NUL */
+	HTTP_TEXT_MAX = 512,                      /* bytes of a clause with its NUL */
+	HTTP_PROXY_AUTHENTICATION_REQUIRED = 407, /* RFC 9110 section 15.5.8 */
 };
 
 /* A transfer that libcurl has ended, as far as the text needs it; all borrowed. */
@@ -17,9 +20,12 @@ struct http_failure {
 	CURL *easy;
 	CURLcode code;          /* CURLE_OK: its headers never ended */
 	const char *curl_error; /* CURLOPT_ERRORBUFFER's */
-	const char *host;       /* the name to resolve; NULL: none */
-	const char *peer;       /* host:port, or the path of a Unix socket */
-	int64_t connect_timeout_ms, request_timeout_ms;
+	const struct http_way *way;
+	bool begun;            /* the request itself was on its way */
+	unsigned tls_contexts; /* connections that came as far as TLS: the proxy's, the server's */
+	int tls_alert;         /* the last one that said why TLS ended, 0: none did */
+	bool has_client_cert;
+	bool has_proxy_user;
 };
 
 /* Copies what fits in size bytes with the NUL; what is not printable ASCII becomes "?". */
@@ -27,3 +33,6 @@ void http_text_copy(char *dst, size_t size, const char *text, size_t len);
 
 /* The clause for a failure, for example "cannot connect to 127.0.0.1:9: Connection refused". */
 void http_text_failure(char text[HTTP_TEXT_MAX], const struct http_failure *failure);
+
+/* The clause for a proxy that answered 407. */
+void http_text_proxy_password(char text[HTTP_TEXT_MAX], const struct http_failure *failure);

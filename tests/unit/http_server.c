@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pem.h"
+
 enum { REQUEST_MAX = 64 * 1024 };
 
 struct http_server {
@@ -23,7 +24,7 @@ struct http_server {
 	int fd, port;
 	SSL_CTX *tls; /* NULL: plain */
 	char certificate[64];
-	_Atomic int requests;
+	_Atomic int requests, certificates;
 	char last[REQUEST_MAX + 1];
 };
 
@@ -66,12 +67,18 @@ static bool request_is_whole(const char *request, size_t len)
 				       : 0);
 }
 
+/* The headers, where the script wants no more. */
+static bool is_enough(const struct http_server *server, const char *request)
+{
+	return server->script.headers_only && strstr(request, "\r\n\r\n");
+}
+
 static bool read_request(struct http_server *server, struct stream *stream)
 {
 	char request[REQUEST_MAX + 1] = "";
 	size_t len = 0;
 
-	while (!request_is_whole(request, len)) {
+	while (!request_is_whole(request, len) && !is_enough(server, request)) {
 		ssize_t n = stream_read(stream, request + len, REQUEST_MAX - len);
 
 		if (n <= 0) {
@@ -117,17 +124,29 @@ static void talk(struct http_server *server, struct stream *stream)
 	}
 }
 
+static void count_certificate(struct http_server *server, SSL *ssl)
+{
+	X509 *shown = SSL_get1_peer_certificate(ssl);
+
+	server->certificates += shown != NULL;
+	X509_free(shown);
+}
+
 static void serve_one(struct http_server *server, int fd)
 {
 	struct stream stream = {.fd = fd};
+	char hello[64];
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-	if (server->script.stall_tls) {
+	if (server->script.close_tls) {
+		stream_read(&stream, hello, sizeof(hello));
+	} else if (server->script.stall_tls) {
 		wait_for_end(&stream);
 	} else if (server->tls) {
 		stream.ssl = SSL_new(server->tls);
 		SSL_set_fd(stream.ssl, fd);
 		if (SSL_accept(stream.ssl) == 1) {
+			count_certificate(server, stream.ssl);
 			talk(server, &stream);
 		}
 		SSL_free(stream.ssl);
@@ -151,31 +170,33 @@ static void *serve(void *context)
 	return NULL;
 }
 
-static X509 *make_certificate(EVP_PKEY *key)
+/* Taken whoever shows it, when nobody is trusted. */
+static int take_any(int ok, X509_STORE_CTX *context)
 {
-	X509 *certificate = X509_new();
-	X509_NAME *name = X509_get_subject_name(certificate);
-	X509_EXTENSION *extension = X509V3_EXT_conf_nid(
-		NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+	return 1;
+}
 
-	X509_set_version(certificate, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-	X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-	X509_set_pubkey(certificate, key);
-	X509_NAME_add_entry_by_txt(
-		name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-	X509_set_issuer_name(certificate, name);
-	X509_add_ext(certificate, extension, -1);
-	X509_EXTENSION_free(extension);
-	X509_sign(certificate, key, EVP_sha256());
-	return certificate;
+static void ask_for_certificate(struct http_server *server)
+{
+	const char *trusted = server->script.client_ca;
+	BIO *bio = BIO_new_mem_buf(trusted, -1);
+	X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	if (certificate) {
+		X509_STORE_add_cert(SSL_CTX_get_cert_store(server->tls), certificate);
+		SSL_CTX_set_verify(
+			server->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	} else {
+		SSL_CTX_set_verify(server->tls, SSL_VERIFY_PEER, take_any);
+	}
+	X509_free(certificate);
+	BIO_free(bio);
 }
 
 static void set_up_tls(struct http_server *server)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = make_certificate(key);
+	X509 *certificate = pem_certificate(key);
 	FILE *file;
 	int fd;
 
@@ -190,6 +211,12 @@ static void set_up_tls(struct http_server *server)
 	server->tls = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_use_certificate(server->tls, certificate);
 	SSL_CTX_use_PrivateKey(server->tls, key);
+	if (server->script.client_ca) {
+		ask_for_certificate(server);
+	}
+	if (server->script.tls_1_2) {
+		SSL_CTX_set_max_proto_version(server->tls, TLS1_2_VERSION);
+	}
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 }
@@ -263,6 +290,11 @@ int http_server_port(const struct http_server *server)
 const char *http_server_certificate(const struct http_server *server)
 {
 	return server->certificate;
+}
+
+int http_server_certificates(const struct http_server *server)
+{
+	return server->certificates;
 }
 
 int http_server_requests(const struct http_server *server)
