@@ -55,9 +55,9 @@ int state_load(struct state *state, const struct state_binding *binding, struct 
 /*
  * Called once, from the loop, never from state_save(), when the write has reached the disk, or has
  * not: error is 0, or a negative errno with a sentence that names the path, the cause and what to
- * do (why is NULL for 0). After an error the last good record is still there, or, where only the
- * directory could not be flushed, maybe this one. The write is gone by
- * then: it is not to be cancelled any more. Everything may be called, state_free() too.
+ * do (NULL for 0; borrowed during the call). After an error the last good record is still there,
+ * or, where only the directory could not be flushed, maybe this one. The write is gone by then: it
+ * is not to be cancelled any more. Everything may be called, state_free() too.
  */
 typedef void state_done_fn(void *context, int error, const char *why);
 
@@ -66,7 +66,7 @@ typedef void state_done_fn(void *context, int error, const char *why);
  * encrypted on return. Writes are done in the order of these calls. done may be NULL: then nobody
  * is told, and *ret_write is NULL; so may ret_write. Returns 0, or a negative errno with nothing
  * begun and done not called: -ENOMEM, -EMSGSIZE for a record above STATE_RECORD_MAX, -EAGAIN when
- * STATE_QUEUE_MAX writes wait.
+ * STATE_QUEUE_MAX writes wait, -EIO when there is no randomness.
  */
 int state_save(struct state *state, const struct state_binding *binding,
 	const struct secret *record, state_done_fn *done, void *context,

@@ -110,9 +110,14 @@ static int lock(int fd, const char *path, char why[STATE_WHY_SIZE])
 	if (errno != EACCES && errno != EAGAIN) {
 		return state_why_failed(why, errno, path, LOCK_NAME, "cannot be locked", "fcntl");
 	}
-	/* It can have been given up since; a process of another container has no number here. */
+	/* It can have been given up since; and a process of another container has no number here.
+	 */
 	if (fcntl(fd, F_GETLK, &range) < 0 || range.l_type == F_UNLCK || range.l_pid <= 0) {
-		range.l_pid = 0;
+		return state_why(why, EBUSY,
+			"the state directory %s is in use by another process: stop that one, or "
+			"set "
+			"STATE_DIRECTORY to another",
+			path);
 	}
 	return state_why(why, EBUSY,
 		"the state directory %s is in use by another process (pid %d): stop that one, or "

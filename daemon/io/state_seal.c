@@ -75,9 +75,8 @@ static size_t header_len(const struct state_binding *binding)
 	return len > STATE_BINDING_MAX ? 0 : BINDING_AT + (size_t)N_TEXTS * LENGTH_LEN + len;
 }
 
-static unsigned char *write_text(unsigned char *at, const char *text)
+static unsigned char *write_text(unsigned char *at, const char *text, size_t len)
 {
-	size_t len = strlen(text);
 	uint32_t length = htobe32((uint32_t)len);
 
 	memcpy(at, &length, LENGTH_LEN);
@@ -89,9 +88,9 @@ static void write_binding(unsigned char *header, const struct state_binding *bin
 {
 	unsigned char *at = header + BINDING_AT;
 
-	at = write_text(at, binding->profile);
-	at = write_text(at, binding->token_url);
-	write_text(at, binding->client_id);
+	at = write_text(at, binding->profile, strlen(binding->profile));
+	at = write_text(at, binding->token_url, strlen(binding->token_url));
+	write_text(at, binding->client_id, strlen(binding->client_id));
 }
 
 /* Where the record begins in these bytes, 0 if they are no file of ours. */
