@@ -51,7 +51,9 @@ static bool take_name(char name[NAME_MAX_LEN + 1], const char *text, size_t len)
 		return false;
 	}
 	for (size_t i = 0; i < len; i++) {
-		name[i] = (char)tolower((unsigned char)text[i]);
+		bool upper = text[i] >= 'A' && text[i] <= 'Z';
+
+		name[i] = (char)(upper ? text[i] - 'A' + 'a' : text[i]);
 	}
 	name[len] = '\0';
 	return true;
