@@ -101,8 +101,8 @@ void exchange_log(const struct exchange *exchange, const struct settings *settin
 {
 	const char *id = exchange_correlation_id(result);
 	bool failed = result->verdict != GRANT_GRANTED;
-	const char *const request_headers[] = {HTTP_ACCEPT, HTTP_CONTENT_TYPE,
-		"User-Agent: " HTTP_AGENT,
+	static const char agent[] = "User-Agent: " HTTP_AGENT;
+	const char *const request_headers[] = {HTTP_ACCEPT, HTTP_CONTENT_TYPE, agent,
 		exchange && exchange->authorized ? "Authorization: ***" : NULL, NULL};
 	struct log_exchange told = {
 		.method = "POST",

@@ -24,12 +24,12 @@ static const char help[] =
 	"                      then /run/gctokend/gctokend.sock\n"
 	"  --check-config      tell every mistake in the configuration and exit: 0 or 78\n"
 	"  --log-level LEVEL   none, error, warning, info (default), debug or trace\n"
-	"  --log-format FORMAT text (default) or json; both go before the configuration\n"
+	"  --log-format FORMAT text (default) or json; these two go before [logging]\n"
 	"  --help              print this and exit\n"
 	"  --version           print the version and exit\n"
 	"\n"
-	"It stays in the foreground. SIGHUP reloads the configuration, SIGUSR1 opens the log\n"
-	"file again, SIGTERM ends it.\n"
+	"It stays in the foreground. SIGHUP reloads the configuration, SIGUSR1 opens the\n"
+	"log file again, SIGTERM ends it.\n"
 	"See gctokend(8), gctokend.conf(5) and gctoken(1).\n";
 
 enum option_code {

@@ -1,6 +1,5 @@
 #include "decode.h"
 
-#include <ctype.h>
 #include <stdint.h>
 
 #include "encode.h"
@@ -10,8 +9,10 @@ static int hex_digit(char c)
 	if (c >= '0' && c <= '9') {
 		return c - '0';
 	}
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	if (c >= 'a' && c <= 'f') {
+		return c - 'a' + 10;
+	}
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* The number that n hexadecimal digits make, or -1. */
@@ -37,7 +38,7 @@ void decode_form(struct form *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		long byte = text[i] == '%' ? hex_number(text + i + 1, len - i - 1, 2) : -1;
-		char c = text[i] == '+' ? ' ' : text[i];
+		char c = (char)(text[i] == '+' ? ' ' : text[i]);
 
 		if (byte >= 0) {
 			c = (char)byte;
@@ -59,7 +60,7 @@ static void add_point(struct form *out, uint32_t point)
 			bytes[i] = (char)(0x80 | (point & 0x3f));
 			point >>= 6;
 		}
-		bytes[0] = (char)((0xf0 << (4 - n)) | point);
+		bytes[0] = (char)((0xf0U << (4 - n) & 0xffU) | point);
 	}
 	form_add_raw(out, bytes, n);
 }
@@ -85,22 +86,28 @@ static size_t add_unicode(struct form *out, const char *text, size_t len)
 	return 6;
 }
 
-void decode_json(struct form *out, const char *text, size_t len)
+/* Takes an escape of one letter; returns its length, 0 where there is none. */
+static size_t add_named(struct form *out, const char *text, size_t len)
 {
 	static const char named[] = "b\bf\fn\nr\rt\t\"\"\\\\//";
 
-	for (size_t i = 0; i < len;) {
-		size_t taken = 0;
+	for (size_t k = 0; len > 1 && k + 1 < sizeof(named); k += 2) {
+		if (named[k] == text[1]) {
+			form_add_raw(out, &named[k + 1], 1);
+			return 2;
+		}
+	}
+	return 0;
+}
 
-		if (text[i] == '\\' && i + 1 < len && text[i + 1] == 'u') {
-			taken = add_unicode(out, text + i, len - i);
-		} else if (text[i] == '\\' && i + 1 < len) {
-			for (size_t k = 0; k + 1 < sizeof(named) && taken == 0; k += 2) {
-				if (named[k] == text[i + 1]) {
-					form_add_raw(out, &named[k + 1], 1);
-					taken = 2;
-				}
-			}
+void decode_json(struct form *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t left = len - i, taken = 0;
+
+		if (text[i] == '\\') {
+			taken = left > 1 && text[i + 1] == 'u' ? add_unicode(out, text + i, left)
+							       : add_named(out, text + i, left);
 		}
 		if (taken == 0) {
 			form_add_raw(out, &text[i], 1);

@@ -51,7 +51,9 @@ static bool take_name(char name[NAME_MAX_LEN + 1], const char *text, size_t len)
 		return false;
 	}
 	for (size_t i = 0; i < len; i++) {
-		name[i] = (char)tolower((unsigned char)text[i]);
+		bool upper = text[i] >= 'A' && text[i] <= 'Z';
+
+		name[i] = (char)(upper ? text[i] - 'A' + 'a' : text[i]);
 	}
 	name[len] = '\0';
 	return true;
@@ -364,20 +366,26 @@ void redact_form(char dst[REDACT_BODY_SIZE], const struct secret *form, const st
 	finish(dst, &out, echoes);
 }
 
-/* The part of a header's value that may be shown; in a URL that ends before its query. */
-static size_t shown_len(const char *name, const char *value, size_t len)
+/* Adds what may be shown of a header's value; of a URL that is what stands before its query. */
+static void add_header_value(struct form *out, const char *name, const char *value, size_t len,
+	const struct echoes *echoes)
 {
 	static const char *const with_url[] = {
 		"location", "content-location", "link", "refresh", NULL};
-	size_t i = 0;
+	size_t n = 0;
 
 	if (!is_one_of(name, with_url)) {
-		return len;
+		add_plain(out, value, len, echoes);
+		return;
 	}
-	while (i < len && value[i] != '?' && value[i] != '#') {
-		i++;
+	while (n < len && value[n] != '?' && value[n] != '#') {
+		n++;
 	}
-	return i < len ? i + 1 : len;
+	add_plain(out, value, n, echoes);
+	if (n < len) {
+		add(out, value + n, 1);
+		add_text(out, hidden);
+	}
 }
 
 void redact_header(
@@ -385,9 +393,8 @@ void redact_header(
 {
 	const char *colon = memchr(line, ':', len);
 	size_t name_len = colon ? (size_t)(colon - line) : 0;
-	size_t value_at = name_len + 1, shown;
 	char name[NAME_MAX_LEN + 1];
-	struct form form = {0};
+	struct form value = {0}, form = {0};
 
 	/* A line without a name goes on with the one before (RFC 9112 section 5.2), which may be a
 	 * secret. */
@@ -395,15 +402,14 @@ void redact_header(
 		memcpy(dst, hidden, sizeof(hidden));
 		return;
 	}
-	add(&form, line, value_at);
+	add(&form, line, name_len + 1);
 	if (is_secret_name(name, name_len)) {
 		add_text(&form, " ***");
 	} else {
-		shown = shown_len(name, line + value_at, len - value_at);
-		add_plain(&form, line + value_at, shown, echoes);
-		if (value_at + shown < len) {
-			add_text(&form, hidden);
-		}
+		add_without_known(&value, colon + 1, len - name_len - 1, echoes);
+		add_header_value(&form, name, value.text ? value.text : "", value.len, echoes);
+		form.failed = form.failed || value.failed;
+		form_done(&value);
 	}
 	text_clean(dst, form.failed ? hidden : form.text, form.failed ? strlen(hidden) : form.len,
 		echoes->list, echoes->n);

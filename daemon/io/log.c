@@ -173,7 +173,8 @@ static void keep(const struct log_record *record)
 	}
 }
 
-static void emit(struct log_record *record, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void emit(
+	struct log_record *record, const char *format, va_list arguments)
 {
 	char message[MESSAGE_SIZE];
 

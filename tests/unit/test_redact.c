@@ -204,6 +204,9 @@ END_TEST
 
 START_TEST(headers_hide_cookies_queries_and_secrets)
 {
+	begin("a#s3cret?b");
+	ck_assert_str_eq(header("Location: a#s3cret?b/x"), "Location: ***/x");
+	end();
 	begin("s3cret!");
 	ck_assert_str_eq(header("Content-Type: text/html"), "Content-Type: text/html");
 	ck_assert_str_eq(header("Set-Cookie: a=b; path=/"), "Set-Cookie: ***");
