@@ -6,9 +6,9 @@
  * The first line of stdin is {"clients": [...], "lifetime": seconds} with, if wanted,
  *   "tls": {"cert", "key", "ca"}    PEM: serve HTTPS and ask for a client certificate of that CA
  *   "saml": {"certificate", "audience"}    whose assertions are taken, and for whom they have to be
- * A client has the metadata of RFC 7591, "public_key" (PEM, for private_key_jwt) or "certificate"
- * (PEM, for self_signed_tls_client_auth), and "default_resource". When it serves, it prints
- * {"issuer", "pid"} as one line. It ends when stdin does, so it never outlives who started it.
+ * A client has the metadata of RFC 7591, "public_key" and "key_id" (PEM, for private_key_jwt) or
+ * "certificate" (PEM, for self_signed_tls_client_auth), and "default_resource". When it serves, it
+ * prints {"issuer", "pid"} as one line. It ends when stdin does, so it never outlives who started it.
  *
  * Users sign in and consent by the forms of oidc-provider's devInteractions. GET /_requests lists
  * the token requests that it has answered.
@@ -51,9 +51,9 @@ function signingKeys() {
 }
 
 // The keys that a client is known by.
-function clientKeys({ public_key: publicKey, certificate }) {
+function clientKeys({ public_key: publicKey, key_id: kid, certificate }) {
 	if (publicKey) {
-		return { jwks: { keys: [createPublicKey(publicKey).export({ format: 'jwk' })] } };
+		return { jwks: { keys: [{ ...createPublicKey(publicKey).export({ format: 'jwk' }), kid }] } };
 	}
 	if (certificate) {
 		const parsed = new X509Certificate(certificate);
@@ -65,13 +65,13 @@ function clientKeys({ public_key: publicKey, certificate }) {
 	return {};
 }
 
-function clientMetadata({ public_key: publicKey, certificate, ...metadata }) {
+function clientMetadata({ public_key, key_id, certificate, ...metadata }) {
 	return {
 		grant_types: ['client_credentials'],
 		redirect_uris: [],
 		response_types: [],
 		...metadata,
-		...clientKeys({ public_key: publicKey, certificate }),
+		...clientKeys({ public_key, key_id, certificate }),
 	};
 }
 
