@@ -25,7 +25,7 @@
 #include "upstream.h"
 
 enum {
-	SIGNALS = 3,
+	SIGNALS = 4,
 	WHY_SIZE = 1024,
 	SHUTDOWN_WAIT_S = 5, /* for flights that may bring a refresh token */
 };
@@ -43,6 +43,7 @@ struct daemon {
 	struct config_environment environment;
 	struct payload *refusal; /* what a connection over the limits is told */
 	char *config_path, *socket_path;
+	const char *log_level, *log_format; /* the command line's, or NULL */
 	struct clients *clients;
 	bool stopping;
 };
@@ -117,6 +118,19 @@ static int load(const char *path, const struct config_environment *environment, 
 	return r;
 }
 
+static const char *first(const char *a, const char *b)
+{
+	return a ? a : b;
+}
+
+static void apply_logging(const struct daemon *daemon, const struct config *config)
+{
+	log_setup(first(daemon->log_level, config->log_level),
+		first(daemon->log_format, config->log_format));
+	log_setup_outputs(config->log_to_console, config->log_file_path);
+	upstream_log_bodies(daemon->upstream, config->log_request_body, config->log_response_body);
+}
+
 /* Whether anything of a profile is to outlive the daemon. */
 static bool needs_state(const struct config *config)
 {
@@ -155,6 +169,7 @@ static int apply(struct daemon *daemon, struct config *config, char *why, size_t
 					 .quarantine_ms = config->rate_limit_quarantine_delay_ms,
 					 .own_uid = geteuid(),
 				 });
+	apply_logging(daemon, config);
 	config_free(daemon->config);
 	daemon->config = config;
 	rearm(daemon);
@@ -226,6 +241,11 @@ static void on_hangup(evutil_socket_t signal, short what, void *context)
 	reload(context, why, sizeof(why));
 }
 
+static void on_rotated(evutil_socket_t signal, short what, void *context)
+{
+	log_reopen();
+}
+
 static void on_terminate(evutil_socket_t signal, short what, void *context)
 {
 	struct daemon *daemon = context;
@@ -273,7 +293,15 @@ static struct event_base *make_base(void)
 	return base;
 }
 
-static const int signal_numbers[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
+static const struct {
+	int number;
+	event_callback_fn act;
+} signal_actions[SIGNALS] = {
+	{SIGHUP, on_hangup},
+	{SIGUSR1, on_rotated},
+	{SIGTERM, on_terminate},
+	{SIGINT, on_terminate},
+};
 
 /* From now on none of them changes anything, not the exit status either. */
 static void block_signals(void)
@@ -282,7 +310,7 @@ static void block_signals(void)
 
 	sigemptyset(&set);
 	for (int i = 0; i < SIGNALS; i++) {
-		sigaddset(&set, signal_numbers[i]);
+		sigaddset(&set, signal_actions[i].number);
 	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
@@ -290,8 +318,8 @@ static void block_signals(void)
 static bool add_signals(struct daemon *daemon)
 {
 	for (int i = 0; i < SIGNALS; i++) {
-		daemon->signals[i] = evsignal_new(daemon->base, signal_numbers[i],
-			signal_numbers[i] == SIGHUP ? on_hangup : on_terminate, daemon);
+		daemon->signals[i] = evsignal_new(
+			daemon->base, signal_actions[i].number, signal_actions[i].act, daemon);
 		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0) {
 			return false;
 		}
@@ -372,6 +400,8 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		log_error("out of memory");
 		return status;
 	}
+	daemon->log_level = options->log_level;
+	daemon->log_format = options->log_format;
 	config_environment_take(&daemon->environment);
 	daemon->config_path = strdup(options->config_path);
 	if (!daemon->config_path || !make_parts(daemon)) {

@@ -9,6 +9,9 @@ struct daemon;
 struct daemon_options {
 	const char *config_path; /* as config_path() gave it */
 	const char *socket;      /* --socket, or NULL */
+	/* --log-level and --log-format, names that are known, or NULL; they go before the
+	 * configuration. */
+	const char *log_level, *log_format;
 };
 
 /*

@@ -24,11 +24,12 @@ static const char help[] =
 	"                      then /run/gctokend/gctokend.sock\n"
 	"  --check-config      tell every mistake in the configuration and exit: 0 or 78\n"
 	"  --log-level LEVEL   none, error, warning, info (default), debug or trace\n"
-	"  --log-format FORMAT text (default) or json\n"
+	"  --log-format FORMAT text (default) or json; both go before the configuration\n"
 	"  --help              print this and exit\n"
 	"  --version           print the version and exit\n"
 	"\n"
-	"It stays in the foreground. SIGHUP reloads the configuration, SIGTERM ends it.\n"
+	"It stays in the foreground. SIGHUP reloads the configuration, SIGUSR1 opens the log\n"
+	"file again, SIGTERM ends it.\n"
 	"See gctokend(8), gctokend.conf(5) and gctoken(1).\n";
 
 enum option_code {
@@ -53,10 +54,8 @@ static const struct option options[] = {
 };
 
 struct arguments {
-	const char *config, *socket;
+	const char *config, *socket, *log_level, *log_format;
 	bool check_config;
-	enum log_level log_level;
-	enum log_format log_format;
 };
 
 static void usage(const char *what, const char *value)
@@ -69,6 +68,26 @@ static void print_and_exit(const char *text)
 {
 	exit(fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_STATUS_FAILURE
 							    : EXIT_STATUS_DONE);
+}
+
+static void set_log_level(struct arguments *arguments, const char *name)
+{
+	enum log_level level;
+
+	if (!log_level_find(name, &level)) {
+		usage("there is no log level ", name);
+	}
+	arguments->log_level = name;
+}
+
+static void set_log_format(struct arguments *arguments, const char *name)
+{
+	enum log_format format;
+
+	if (!log_format_find(name, &format)) {
+		usage("there is no log format ", name);
+	}
+	arguments->log_format = name;
 }
 
 static void parse(int argc, char **argv, struct arguments *arguments)
@@ -90,14 +109,10 @@ static void parse(int argc, char **argv, struct arguments *arguments)
 			arguments->check_config = true;
 			break;
 		case OPTION_LOG_LEVEL:
-			if (!log_level_find(optarg, &arguments->log_level)) {
-				usage("there is no log level ", optarg);
-			}
+			set_log_level(arguments, optarg);
 			break;
 		case OPTION_LOG_FORMAT:
-			if (!log_format_find(optarg, &arguments->log_format)) {
-				usage("there is no log format ", optarg);
-			}
+			set_log_format(arguments, optarg);
 			break;
 		case OPTION_HELP:
 			print_and_exit(help);
@@ -116,10 +131,7 @@ static void parse(int argc, char **argv, struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {
-		.log_level = LOG_LEVEL_INFO,
-		.log_format = LOG_FORMAT_TEXT,
-	};
+	struct arguments arguments = {0};
 	struct daemon *daemon;
 	char *path;
 	int status;
@@ -138,7 +150,13 @@ int main(int argc, char **argv)
 		return status;
 	}
 	status = daemon_new(
-		&(struct daemon_options){.config_path = path, .socket = arguments.socket}, &daemon);
+		&(struct daemon_options){
+			.config_path = path,
+			.socket = arguments.socket,
+			.log_level = arguments.log_level,
+			.log_format = arguments.log_format,
+		},
+		&daemon);
 	free(path);
 	if (status != EXIT_STATUS_DONE) {
 		return status;

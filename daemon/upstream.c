@@ -1,5 +1,6 @@
 #include "upstream.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
+#include "exchange.h"
 #include "io/clock.h"
 #include "io/config_secret_file.h"
 #include "io/http.h"
@@ -25,9 +27,23 @@ struct upstream {
 	struct http *http;
 	struct keeper *keeper;
 	struct broker *broker;
+	struct exchange_bodies bodies;
 	void (*changed)(void *context);
 	void *context;
 };
+
+/* An attempt on its way. */
+struct upstream_post {
+	struct attempt *attempt;
+	struct http_transfer *transfer;
+	struct exchange *exchange; /* NULL: nothing of it is told */
+};
+
+static void upstream_post_free(struct upstream_post *post)
+{
+	exchange_free(post->exchange);
+	free(post);
+}
 
 /* ---- results */
 
@@ -36,26 +52,22 @@ static void log_result(
 {
 	const struct profile *profile = attempt->profile;
 	const char *name = attempt->settings->name;
-	const char *id = result->correlation_id[0] != '\0' ? result->correlation_id : "none";
+	const char *id = exchange_correlation_id(result);
 	int64_t now_ms = clock_now();
 
 	if (!profile || attempt->stale) {
-		log_message(LOG_LEVEL_INFO, name,
-			"an answer came after a change of the configuration, and its token is not "
-			"used (correlation id %s)",
-			id);
+		log_answer(LOG_LEVEL_INFO, name, id,
+			"an answer came after a change of the profile, and its token is not used");
 	} else if (attempt->code && result->verdict != GRANT_GRANTED) {
-		log_message(LOG_LEVEL_WARNING, name, "%s (correlation id %s)", result->message, id);
+		log_answer(LOG_LEVEL_WARNING, name, id, "%s", result->message);
 	} else if (profile->verdict == GRANT_GRANTED) {
-		log_message(LOG_LEVEL_INFO, name,
-			"new token, valid for %" PRId64 " s (correlation id %s)",
-			(token_expires(profile->token) - now_ms) / 1000, id);
+		log_answer(LOG_LEVEL_INFO, name, id, "new token, valid for %" PRId64 " s",
+			(token_expires(profile->token) - now_ms) / 1000);
 	} else if (profile->due_ms != PROFILE_NEVER) {
-		log_message(LOG_LEVEL_WARNING, name,
-			"%s; next attempt in %" PRId64 " s (correlation id %s)", result->message,
-			(profile->due_ms - now_ms + 999) / 1000, id);
+		log_answer(LOG_LEVEL_WARNING, name, id, "%s; next attempt in %" PRId64 " s",
+			result->message, (profile->due_ms - now_ms + 999) / 1000);
 	} else {
-		log_message(LOG_LEVEL_WARNING, name, "%s (correlation id %s)", result->message, id);
+		log_answer(LOG_LEVEL_WARNING, name, id, "%s", result->message);
 	}
 }
 
@@ -94,7 +106,8 @@ static struct grant_input input_of(const struct attempt *attempt)
 
 static void on_answer(void *context, const struct http_answer *http_answer)
 {
-	struct attempt *attempt = context;
+	struct upstream_post *post = context;
+	struct attempt *attempt = post->attempt;
 	const struct settings *settings = attempt->settings;
 	struct answer_http answer = {
 		.error = http_answer->error,
@@ -110,10 +123,10 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 	struct grant_input input = input_of(attempt);
 	struct grant_result result;
 
-	log_message(LOG_LEVEL_DEBUG, settings->name, "POST %s: %d in %" PRId64 " ms%s%s",
-		settings->token_url, http_answer->status, http_answer->duration_ms,
-		http_answer->error ? ": " : "", http_answer->error ? http_answer->error : "");
 	grant_judge(settings, &input, &answer, &result);
+	exchange_log(post->exchange, settings, &input, http_answer, &result);
+	upstream_post_free(post);
+	attempt->transfer = NULL;
 	finish(attempt, &result);
 }
 
@@ -226,12 +239,15 @@ static int post(struct upstream *upstream, struct attempt *attempt)
 	const struct settings *settings = attempt->settings;
 	struct grant_input input = input_of(attempt);
 	struct grant_request request;
-	struct http_transfer *transfer;
-	int r = grant_request_init(&request, settings, &input);
+	struct upstream_post *post = calloc(1, sizeof(*post));
+	int r = post ? grant_request_init(&request, settings, &input) : -ENOMEM;
 
 	if (r < 0) {
+		free(post);
 		return r;
 	}
+	post->attempt = attempt;
+	post->exchange = exchange_new(&upstream->bodies, settings, &input, &request);
 	r = http_post(upstream->http,
 		&(struct http_request){
 			.url = settings->token_url,
@@ -241,13 +257,16 @@ static int post(struct upstream *upstream, struct attempt *attempt)
 			.authorization = request.authorization,
 			.connect_timeout_ms = settings->connect_timeout_ms,
 			.request_timeout_ms = settings->request_timeout_ms,
+			.keep_headers = post->exchange,
 		},
-		on_answer, attempt, &transfer);
+		on_answer, post, &post->transfer);
 	grant_request_done(&request);
-	if (r == 0) {
-		attempt->transfer = transfer;
+	if (r < 0) {
+		upstream_post_free(post);
+		return r;
 	}
-	return r;
+	attempt->transfer = post;
+	return 0;
 }
 
 static void start_attempt(void *context, struct attempt *attempt)
@@ -269,8 +288,12 @@ static void start_attempt(void *context, struct attempt *attempt)
 static void cancel_attempt(void *context, struct attempt *attempt)
 {
 	struct upstream *upstream = context;
+	struct upstream_post *post = attempt->transfer;
 
-	http_cancel(attempt->transfer);
+	if (post) {
+		http_cancel(post->transfer);
+		upstream_post_free(post);
+	}
 	keeper_forget(upstream->keeper, attempt);
 }
 
@@ -347,6 +370,11 @@ struct broker *upstream_broker(const struct upstream *upstream)
 int upstream_open_state(struct upstream *upstream, char *why, size_t why_size)
 {
 	return keeper_open(upstream->keeper, why, why_size);
+}
+
+void upstream_log_bodies(struct upstream *upstream, bool request, bool response)
+{
+	upstream->bodies = (struct exchange_bodies){request, response};
 }
 
 void upstream_forget_authorities(struct upstream *upstream)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct broker;
@@ -26,6 +27,9 @@ struct broker *upstream_broker(const struct upstream *upstream);
 /* Opens the state directory, for profiles with something to keep. Returns 0, or a negative errno
  * with a sentence. */
 int upstream_open_state(struct upstream *upstream, char *why, size_t why_size);
+
+/* Which bodies are logged from now on. */
+void upstream_log_bodies(struct upstream *upstream, bool request, bool response);
 
 /* Certificate authorities are read again when they are next needed. */
 void upstream_forget_authorities(struct upstream *upstream);

@@ -148,8 +148,7 @@ static void send_refresh_token(struct flights *flights, struct attempt *attempt,
 {
 	struct login *login = &attempt->profile->login;
 
-	attempt->refresh_token = secret_new(
-		secret_reveal(login->refresh_token), secret_len(login->refresh_token));
+	attempt->refresh_token = secret_copy(login->refresh_token);
 	if (!attempt->refresh_token) {
 		fail(flights, attempt, GRANT_TEMPORARY, "The daemon is out of memory", now_ms);
 	} else if (login->sending) {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "answer.h"
+#include "echoes.h"
 #include "encode.h"
 #include "schedule.h"
 #include "secret.h"
@@ -50,31 +51,9 @@ void grant_fill_refresh(
 	form_add(form, "resource", settings->resource);
 }
 
-/*
- * RFC 6749 section 2.3.1: id and secret are encoded as in a form, then joined and put into base64.
- * Genesys's own SDKs leave the first step out; for the letters, digits, - and _ of their
- * credentials the bytes are the same.
- */
-static struct secret *basic_credentials(const struct settings *settings)
-{
-	struct form pair = {0}, credentials = {0};
-
-	form_add_encoded(&pair, settings->client_id, strlen(settings->client_id));
-	form_add_raw(&pair, ":", 1);
-	form_add_encoded(&pair, secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value),
-		secret_len(settings->secrets[SETTINGS_CLIENT_SECRET].value));
-	if (pair.failed) {
-		credentials.failed = true;
-	} else {
-		form_add_base64(&credentials, pair.text, pair.len);
-	}
-	form_done(&pair);
-	return form_take(&credentials);
-}
-
 static struct secret *basic_authorization(const struct settings *settings)
 {
-	struct secret *credentials = basic_credentials(settings);
+	struct secret *credentials = echoes_basic(settings);
 	struct form header = {0};
 
 	if (!credentials) {
@@ -152,57 +131,14 @@ void grant_result_done(struct grant_result *result)
 	result->refresh_token = NULL;
 }
 
-/* What a server may say back of the secrets that were sent: as they are, as in a form, as in the
- * header. */
-enum { ECHOES_MAX = 2 * (SETTINGS_SECRETS + 4) + 1 };
-
-struct echoes {
-	const struct secret *list[ECHOES_MAX];
-	size_t n;
-	struct secret *made[ECHOES_MAX];
-	size_t n_made;
-};
-
-static void echoes_make(struct echoes *echoes, struct secret *secret)
-{
-	if (secret) {
-		echoes->made[echoes->n_made++] = secret;
-		echoes->list[echoes->n++] = secret;
-	}
-}
-
-static void echoes_add(struct echoes *echoes, const struct secret *secret)
-{
-	struct form encoded = {0};
-
-	if (secret) {
-		echoes->list[echoes->n++] = secret;
-		form_add_encoded(&encoded, secret_reveal(secret), secret_len(secret));
-		echoes_make(echoes, form_take(&encoded));
-	}
-}
-
-static void echoes_init(
+void grant_echoes(
 	struct echoes *echoes, const struct settings *settings, const struct grant_input *input)
 {
-	*echoes = (struct echoes){0};
-	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
-		echoes_add(echoes, settings->secrets[i].value);
-	}
+	echoes_init(echoes, settings);
 	echoes_add(echoes, input->refresh_token);
 	echoes_add(echoes, input->code);
 	echoes_add(echoes, input->code_verifier);
 	echoes_add(echoes, input->client_assertion);
-	if (settings->secrets[SETTINGS_CLIENT_SECRET].value) {
-		echoes_make(echoes, basic_credentials(settings));
-	}
-}
-
-static void echoes_done(struct echoes *echoes)
-{
-	for (size_t i = 0; i < echoes->n_made; i++) {
-		secret_free(echoes->made[i]);
-	}
 }
 
 /* What a server says of its refusal, made fit to be shown. */
@@ -399,7 +335,7 @@ void grant_judge(const struct settings *settings, const struct grant_input *inpu
 	struct echoes echoes;
 
 	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
-	echoes_init(&echoes, settings, input);
+	grant_echoes(&echoes, settings, input);
 	judge_answer(settings, input, answer, &echoes, result);
 	echoes_done(&echoes);
 }

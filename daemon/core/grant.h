@@ -13,6 +13,7 @@
 #include "text.h"
 
 struct answer_http;
+struct echoes;
 struct form;
 struct secret;
 struct token;
@@ -66,6 +67,12 @@ struct grant_request {
 int grant_request_init(struct grant_request *request, const struct settings *settings,
 	const struct grant_input *input);
 void grant_request_done(struct grant_request *request);
+
+/* What a server may say back of the secrets that a request with these sends; ended by
+ * echoes_done().
+ */
+void grant_echoes(
+	struct echoes *echoes, const struct settings *settings, const struct grant_input *input);
 
 enum grant_verdict {
 	GRANT_NONE, /* nothing was asked yet */

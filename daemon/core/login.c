@@ -19,7 +19,7 @@ void login_set(struct login *login, struct secret *refresh_token)
 
 bool login_plant(struct login *login, const struct secret *seed, const char hash[LOGIN_HASH_SIZE])
 {
-	struct secret *copy = secret_new_locked(secret_reveal(seed), secret_len(seed));
+	struct secret *copy = secret_copy_locked(seed);
 
 	if (!copy) {
 		return false;

@@ -28,7 +28,7 @@ void secret_set_heap(const struct secret_heap *heap)
 	locked_heap = *heap;
 }
 
-static struct secret *secret_copy(const struct secret_heap *heap, const char *bytes, size_t len)
+static struct secret *make(const struct secret_heap *heap, const char *bytes, size_t len)
 {
 	struct secret *secret = heap->take(sizeof(*secret) + len + 1);
 
@@ -44,12 +44,22 @@ static struct secret *secret_copy(const struct secret_heap *heap, const char *by
 
 struct secret *secret_new(const char *bytes, size_t len)
 {
-	return secret_copy(&plain_heap, bytes, len);
+	return make(&plain_heap, bytes, len);
 }
 
 struct secret *secret_new_locked(const char *bytes, size_t len)
 {
-	return secret_copy(&locked_heap, bytes, len);
+	return make(&locked_heap, bytes, len);
+}
+
+struct secret *secret_copy(const struct secret *secret)
+{
+	return secret_new(secret_reveal(secret), secret_len(secret));
+}
+
+struct secret *secret_copy_locked(const struct secret *secret)
+{
+	return secret_new_locked(secret_reveal(secret), secret_len(secret));
 }
 
 void secret_free(struct secret *secret)

@@ -25,6 +25,10 @@ struct secret *secret_new(const char *bytes, size_t len);
 /* A copy of a credential that lives long: it goes to the heap set above. */
 struct secret *secret_new_locked(const char *bytes, size_t len);
 
+/* Another one of the same bytes, brief or locked as above. */
+struct secret *secret_copy(const struct secret *secret);
+struct secret *secret_copy_locked(const struct secret *secret);
+
 /* Wipes and frees; takes NULL. */
 void secret_free(struct secret *secret);
 

@@ -55,22 +55,39 @@ bool text_is_utf8(const char *bytes, size_t len)
 	return true;
 }
 
-/* Length of the secret that text begins with, 0 when it begins with none. */
-static size_t secret_at(
+size_t text_secret_at(
+	const char *text, size_t len, const struct secret *const *secrets, size_t n_secrets)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < n_secrets; i++) {
+		size_t n = secrets[i] ? secret_len(secrets[i]) : 0;
+
+		if (n >= SECRET_SHORTEST && n <= len && n > longest &&
+			memcmp(text, secret_reveal(secrets[i]), n) == 0) {
+			longest = n;
+		}
+	}
+	return longest;
+}
+
+bool text_has_secret(
 	const char *text, size_t len, const struct secret *const *secrets, size_t n_secrets)
 {
 	for (size_t i = 0; i < n_secrets; i++) {
 		size_t n = secrets[i] ? secret_len(secrets[i]) : 0;
 
-		if (n >= SECRET_SHORTEST && n <= len &&
-			memcmp(text, secret_reveal(secrets[i]), n) == 0) {
-			return n;
+		if (n > 0 && n == len && memcmp(text, secret_reveal(secrets[i]), n) == 0) {
+			return true;
+		}
+		if (n >= SECRET_SHORTEST && memmem(text, len, secret_reveal(secrets[i]), n)) {
+			return true;
 		}
 	}
-	return 0;
+	return false;
 }
 
-void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
+void text_clean_to(char *dst, size_t max, const char *text, size_t len,
 	const struct secret *const *secrets, size_t n_secrets)
 {
 	size_t out = 0;
@@ -78,7 +95,7 @@ void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
 	for (size_t i = 0; i < len;) {
 		const char *piece = text + i;
 		char escape[5];
-		size_t taken = secret_at(piece, len - i, secrets, n_secrets);
+		size_t taken = text_secret_at(piece, len - i, secrets, n_secrets);
 		size_t n;
 
 		if (taken > 0) {
@@ -94,7 +111,7 @@ void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
 				taken = 1;
 			}
 		}
-		if (out + n > TEXT_UPSTREAM_MAX) {
+		if (out + n > max) {
 			memcpy(dst + out, "…", strlen("…"));
 			out += strlen("…");
 			break;
@@ -104,4 +121,10 @@ void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
 		i += taken;
 	}
 	dst[out] = '\0';
+}
+
+void text_clean(char dst[TEXT_UPSTREAM_SIZE], const char *text, size_t len,
+	const struct secret *const *secrets, size_t n_secrets)
+{
+	text_clean_to(dst, TEXT_UPSTREAM_MAX, text, len, secrets, n_secrets);
 }

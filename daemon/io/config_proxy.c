@@ -26,6 +26,13 @@ static bool goes_with_url(const struct config_values *values, enum config_key_nu
 	       (config_values_own(values, key) || !config_values_own(values, CONFIG_KEY_PROXY_URL));
 }
 
+/* Whether a mistake in these keys was told of [proxy] already. */
+static bool told_for_all(const struct config_values *values)
+{
+	return values->section && !config_values_own(values, CONFIG_KEY_PROXY_URL) &&
+	       !config_values_own(values, CONFIG_KEY_PROXY_PASSWORD);
+}
+
 static void read_own(const struct config_values *values, struct settings *settings)
 {
 	struct config_proxy_url proxy;
@@ -42,7 +49,7 @@ static void read_own(const struct config_values *values, struct settings *settin
 	}
 	if (goes_with_url(values, CONFIG_KEY_PROXY_PASSWORD)) {
 		config_secrets_read(values, SETTINGS_PROXY_PASSWORD, settings);
-		if (!settings->proxy_username) {
+		if (!settings->proxy_username && !told_for_all(values)) {
 			config_values_error(values, CONFIG_KEY_PROXY_USERNAME,
 				"this is missing; write it beside the password");
 		}

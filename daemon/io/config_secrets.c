@@ -27,6 +27,17 @@ bool config_secrets_written(const struct config_values *values, enum settings_se
 	       is_written(values, number, CONFIG_SECRET_CREDENTIAL);
 }
 
+bool config_secrets_own(const struct config_values *values, enum settings_secret_number number)
+{
+	for (size_t form = 0; form < CONFIG_SECRET_FORMS; form++) {
+		if (is_written(values, number, (enum config_secret_form)form) &&
+			config_values_own(values, config_secret_keys[number][form])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 struct secret *config_secrets_copy(const struct config_values *values, const struct secret *secret)
 {
 	struct secret *copy = secret_new_locked(secret_reveal(secret), secret_len(secret));

@@ -14,6 +14,9 @@ struct config_values;
 /* Whether it is written in any way. */
 bool config_secrets_written(const struct config_values *values, enum settings_secret_number number);
 
+/* Whether it is written in this profile, and not taken from a section for all. */
+bool config_secrets_own(const struct config_values *values, enum settings_secret_number number);
+
 /*
  * Reads it into settings where it is written. A file that cannot be read, or holds what cannot be
  * meant, is the profile's problem and a warning, and stops nobody else; any other mistake is told

@@ -35,12 +35,18 @@ static void read_ca_file(const struct config_values *values, struct settings *se
 	close(fd);
 }
 
-/* A certificate without its key proves nothing, and the other way round. */
+/* A certificate without its key proves nothing, and the other way round. What stands in [tls] is
+ * not told again for each profile. */
 static void check_pair(const struct config_values *values)
 {
 	bool cert = config_secrets_written(values, SETTINGS_TLS_CERT);
 	bool key = config_secrets_written(values, SETTINGS_TLS_KEY);
 
+	if (values->section && !config_secrets_own(values, SETTINGS_TLS_CERT) &&
+		!config_secrets_own(values, SETTINGS_TLS_KEY) &&
+		!config_secrets_own(values, SETTINGS_TLS_PASSPHRASE)) {
+		return;
+	}
 	if (cert && !key) {
 		config_values_error(values, CONFIG_KEY_TLS_KEY_FILE,
 			"this is missing; write the key that goes with the client's certificate "

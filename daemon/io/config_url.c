@@ -412,8 +412,10 @@ int config_url_proxy(const char *text, bool of_environment, struct config_proxy_
 		return refuse(why, "a URL holds no blanks, quotes, # or other odd characters; "
 				   "percent-encode them");
 	}
-	if (asprintf(&with_scheme, "%s%s", of_environment && !strstr(text, "://") ? "http://" : "",
-		    text) < 0) {
+	if (!of_environment && !strstr(text, "://")) {
+		return refuse(why, "the scheme is missing; " PROXY_FORMS);
+	}
+	if (asprintf(&with_scheme, "%s%s", strstr(text, "://") ? "" : "http://", text) < 0) {
 		return -ENOMEM;
 	}
 	parsed = curl_url();

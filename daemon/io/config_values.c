@@ -22,8 +22,13 @@ struct config_place config_values_place(
 		return (struct config_place){
 			entry->line, entry->section, entry->key, entry->section == NULL};
 	}
-	return (struct config_place){
-		values->line, values->section, config_keys[key].name, values->section == NULL};
+	if (!values->section) {
+		return (struct config_place){
+			.section = config_keys[key].section, .key = config_keys[key].name};
+	}
+	return (struct config_place){values->line, values->section,
+		config_keys[key].in_profile ? config_keys[key].in_profile : config_keys[key].name,
+		false};
 }
 
 bool config_values_judge(

@@ -113,6 +113,7 @@ void harden_process(void)
 	umask(077);
 	unsetenv("SSLKEYLOGFILE");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	raise_descriptor_limit();
 	give_memory_back();
 	lock_secrets();

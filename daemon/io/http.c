@@ -150,6 +150,7 @@ static void on_report(evutil_socket_t fd, short what, void *context)
 		.retry_after = value_or_null(collect->retry_after),
 		.date = value_or_null(collect->date),
 		.correlation_id = value_or_null(collect->correlation_id),
+		.headers = collect->lines,
 		.duration_ms = transfer->duration_ms,
 	};
 	transfer->done(transfer->context, &answer);
@@ -274,11 +275,12 @@ static int transfer_take(struct http_transfer *transfer, const struct http_reque
 
 	transfer->connect_timeout_ms = request->connect_timeout_ms;
 	transfer->request_timeout_ms = request->request_timeout_ms;
+	transfer->collect.keep_lines = request->keep_headers;
 	transfer->form = secret_new(secret_reveal(request->form), secret_len(request->form));
 	if (!transfer->form) {
 		return -ENOMEM;
 	}
-	transfer->headers[n++].data = (char *)"Accept: application/json";
+	transfer->headers[n++].data = (char *)HTTP_ACCEPT;
 	transfer->headers[n++].data = (char *)"Expect:"; /* no waiting for 100 Continue */
 	if (request->authorization) {
 		transfer->authorization = authorization_line(request->authorization);
@@ -379,7 +381,7 @@ static int transfer_set_options(struct http_transfer *transfer, const struct htt
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, use_store);
 	failed |= curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);
 
-	failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "gctokend/" GCTOKEND_VERSION);
+	failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, HTTP_AGENT);
 	failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, secret_reveal(transfer->form));
 	failed |= curl_easy_setopt(

@@ -14,6 +14,11 @@ struct http_transfer;
 struct secret;
 struct tls;
 
+/* What each request says of itself beside its Authorization; the type is libcurl's. */
+#define HTTP_ACCEPT       "Accept: application/json"
+#define HTTP_CONTENT_TYPE "Content-Type: application/x-www-form-urlencoded"
+#define HTTP_AGENT        "gctokend/" GCTOKEND_VERSION
+
 /* Strings and secrets are borrowed for the call of http_post() only. */
 struct http_request {
 	const char *url;
@@ -28,6 +33,7 @@ struct http_request {
 	const struct secret *form;          /* application/x-www-form-urlencoded */
 	const struct secret *authorization; /* value of that header; NULL: none */
 	int64_t connect_timeout_ms, request_timeout_ms;
+	bool keep_headers; /* the answer's are wanted */
 };
 
 /* Borrowed during the callback. */
@@ -43,6 +49,9 @@ struct http_answer {
 	const char *retry_after;
 	const char *date;
 	const char *correlation_id; /* inin-correlation-id */
+	/* The lines of its headers as they came, with an LF behind each; those that HTTP_LINES_MAX
+	 * has no room for are missing. NULL: not kept. */
+	const char *headers;
 	int64_t duration_ms;
 };
 

@@ -31,6 +31,38 @@ static void keep_header(const char *line, size_t len, const char *name, char *va
 	http_text_copy(value, HTTP_HEADER_MAX + 1, line, len);
 }
 
+static void drop_lines(struct http_collect *collect)
+{
+	if (collect->lines) {
+		explicit_bzero(collect->lines, HTTP_LINES_MAX);
+		collect->lines_len = 0;
+	}
+}
+
+/* Keeps a line as a whole; one that there is no room or memory for is left out. A status line
+ * begins anew: what came before was a provisional answer. */
+static void keep_line(struct http_collect *collect, const char *line, size_t len)
+{
+	static const char status[] = "HTTP/";
+
+	if (len >= strlen(status) && strncasecmp(line, status, strlen(status)) == 0) {
+		drop_lines(collect);
+		return;
+	}
+	if (!collect->lines) {
+		collect->lines = calloc(1, HTTP_LINES_MAX + 1);
+	}
+	while (len && strchr("\r\n", line[len - 1])) {
+		len--;
+	}
+	if (!collect->lines || len >= HTTP_LINES_MAX - collect->lines_len) {
+		return;
+	}
+	memcpy(collect->lines + collect->lines_len, line, len);
+	collect->lines_len += len;
+	collect->lines[collect->lines_len++] = '\n';
+}
+
 bool http_collect_header(struct http_collect *collect, const char *line, size_t len, int status)
 {
 	collect->header_lines_len += len;
@@ -47,6 +79,9 @@ bool http_collect_header(struct http_collect *collect, const char *line, size_t 
 			*collect->retry_after = *collect->date = *collect->correlation_id = '\0';
 		}
 		return true;
+	}
+	if (collect->keep_lines) {
+		keep_line(collect, line, len);
 	}
 	keep_header(line, len, "retry-after", collect->retry_after);
 	keep_header(line, len, "date", collect->date);
@@ -106,4 +141,6 @@ bool http_collect_body(struct http_collect *collect, const char *bytes, size_t l
 void http_collect_done(struct http_collect *collect)
 {
 	free_body(collect);
+	drop_lines(collect);
+	free(collect->lines);
 }

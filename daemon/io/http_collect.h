@@ -11,11 +11,15 @@ enum {
 	HTTP_BODY_MAX = 1024 * 1024, /* bytes of an answer; a longer one is cut off and counts as a
 					network error */
 	HTTP_HEADER_MAX = 256,       /* bytes kept of a header that is passed on */
+	HTTP_LINES_MAX = 8192,       /* bytes of all header lines, where those are wanted */
 };
 
-/* All members are zero at first; to be read by others. */
+/* All members are zero at first, but for keep_lines; to be read by others. */
 struct http_collect {
 	size_t header_lines_len;
+	bool keep_lines; /* the lines of the final answer's headers are wanted; set from outside */
+	char *lines;     /* those, an LF behind each, and a NUL; NULL: none */
+	size_t lines_len;
 	bool headers_whole; /* the blank line behind the headers of the final answer was seen */
 	char retry_after[HTTP_HEADER_MAX + 1], date[HTTP_HEADER_MAX + 1],
 		correlation_id[HTTP_HEADER_MAX + 1]; /* empty: absent */
@@ -24,7 +28,7 @@ struct http_collect {
 	const char *refusal; /* why a line or piece was not taken */
 };
 
-/* Wipes and frees the body. */
+/* Wipes and frees body and lines. */
 void http_collect_done(struct http_collect *collect);
 
 /* Takes a line of headers: of provisional answers (1xx), of the final one, of its trailers. status

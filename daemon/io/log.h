@@ -1,39 +1,49 @@
 /*
- * Messages for the operator, one line each, on standard error: text or JSON, each with its level.
- * It does not know secrets: no call takes one. Text from outside may stand in a message, for what
- * is not printable UTF-8 is written as \xNN.
+ * Messages for the operator, one line each, on standard error and in a file. It does not know
+ * secrets: no call takes one, and an exchange with a server is given to it when nothing of it is
+ * secret any more.
  */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
-enum log_level {
-	LOG_LEVEL_NONE, /* nothing but errors that end the daemon */
-	LOG_LEVEL_ERROR,
-	LOG_LEVEL_WARNING,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
-	LOG_LEVEL_TRACE,
-};
+#include "log_line.h"
 
-enum log_format {
-	LOG_FORMAT_TEXT,
-	LOG_FORMAT_JSON,
-};
+/* What is written from now on, by names that are known; NULL: info, text. So it is at first, on
+ * standard error alone. */
+void log_setup(const char *level, const char *format);
 
-/* By name ("error", …; "text", "json"); false when there is none such. */
-bool log_level_find(const char *name, enum log_level *ret_level);
-bool log_format_find(const char *name, enum log_format *ret_format);
+/*
+ * Where it is written from now on: on standard error, or in the file at file_path (NULL: none), or
+ * both. A file that cannot be opened is a warning, and standard error stands in for it until it can
+ * be. Where there is neither, errors go to standard error.
+ */
+void log_setup_outputs(bool to_console, const char *file_path);
 
-/* What is written from now on. */
-void log_setup(enum log_level level, enum log_format format);
+/* Opens the file again, for it has been renamed. */
+void log_reopen(void);
+
+/* Whether messages of that level are written; those of LOG_LEVEL_ERROR always are. */
 bool log_enabled(enum log_level level);
+
+/* Whether anything of an exchange is written: of one that failed from LOG_LEVEL_ERROR on, of others
+ * from LOG_LEVEL_DEBUG on. */
+bool log_enabled_exchange(bool failed);
 
 /* One message, without a newline; one too long for a line is cut and ends with "…". profile is the
  * profile that it is about, or NULL. Never waits for a full pipe: such a message is dropped. */
 void log_message(enum log_level level, const char *profile, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same about an answer of a server, "" being the id of one that had none. */
+void log_answer(enum log_level level, const char *profile, const char *correlation_id,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* An exchange, for which log_enabled_exchange() was true; one that failed is of LOG_LEVEL_ERROR,
+ * another of LOG_LEVEL_DEBUG. */
+void log_exchange(bool failed, const char *profile, const char *correlation_id,
+	const struct log_exchange *exchange, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 #define log_error(...)   log_message(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)

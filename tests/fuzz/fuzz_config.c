@@ -1,8 +1,10 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/grant.h"
 #include "core/settings.h"
 #include "fuzz.h"
 #include "io/config.h"
@@ -24,13 +26,44 @@ static void tell(void *context, enum log_level level, const char *text)
 	*errors += level == LOG_LEVEL_ERROR;
 }
 
+/* Whether a secret is meant. */
+static bool is_there(const struct settings *settings, enum settings_secret_number number)
+{
+	return settings->secrets[number].value || settings->secrets[number].problem;
+}
+
+static void check_grant(const struct settings *settings)
+{
+	unsigned parts;
+
+	assert(settings->grant);
+	parts = settings->grant->parts;
+	assert((parts & GRANT_PLANTED) || (settings->client_id && *settings->client_id));
+	assert(is_there(settings, SETTINGS_ASSERTION) == !!(parts & GRANT_ASSERTION));
+	assert(is_there(settings, SETTINGS_REFRESH_TOKEN) == !!(parts & GRANT_SEED));
+	assert(!settings->redirect_uri == !(parts & GRANT_CODE));
+	assert(!settings->authorize_url == !(parts & GRANT_CODE));
+	if (!(parts & GRANT_PLANTED)) {
+		assert(is_there(settings, SETTINGS_CLIENT_SECRET) ==
+			(settings->client_auth == CLIENT_AUTH_BASIC ||
+				settings->client_auth == CLIENT_AUTH_POST));
+		assert(is_there(settings, SETTINGS_PRIVATE_KEY) ==
+			(settings->client_auth == CLIENT_AUTH_PRIVATE_KEY_JWT));
+	}
+}
+
 /* What is taken can be used as it is. */
 static void check_profile(const struct settings *settings)
 {
 	assert(settings->name && strlen(settings->name) <= SETTINGS_NAME_MAX);
-	assert(settings->grant && settings->client_id && *settings->client_id);
-	assert(!settings->secrets[SETTINGS_CLIENT_SECRET].value ==
-		(settings->secrets[SETTINGS_CLIENT_SECRET].problem != NULL));
+	check_grant(settings);
+	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
+		assert(!settings->secrets[i].value || !settings->secrets[i].problem);
+	}
+	assert(!settings->proxy_url || strstr(settings->proxy_url, "://"));
+	assert(settings->proxy_url ||
+		(!settings->proxy_username && !is_there(settings, SETTINGS_PROXY_PASSWORD)));
+	assert(is_there(settings, SETTINGS_TLS_CERT) == is_there(settings, SETTINGS_TLS_KEY));
 	assert(settings->token_url && settings->login_url && strchr(settings->token_host, ':'));
 	assert(strncmp(settings->token_url, "http", strlen("http")) == 0);
 	assert(strncmp(settings->token_url, settings->login_url, strlen(settings->login_url)) == 0);

@@ -90,7 +90,7 @@ class Connection:
 
 
 class Daemon:
-    """One daemon. arguments go to it; environment is added to its own."""
+    """One daemon. arguments go to it; environment is added to its own. log_level None: the configuration says it."""
 
     def __init__(self, config, arguments=(), environment=None, socket_path=None, user=None,
                  command_prefix=(), log_level="trace"):
@@ -103,6 +103,7 @@ class Daemon:
         if user is not None:
             os.chown(self.state, user, user)
         self.secrets = {"demo-secret"}
+        self.log_files = []  # what else it writes; searched for secrets too
         self._log_path = os.path.join(self.dir, "log")
         self._arguments = list(arguments)
         self._environment = environment or {}
@@ -130,8 +131,8 @@ class Daemon:
 
     def start(self):
         command = (self._prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))
-                   + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket,
-                      "--log-level", self._log_level] + self._arguments)
+                   + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket]
+                   + (["--log-level", self._log_level] if self._log_level else []) + self._arguments)
         environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
@@ -201,8 +202,11 @@ class Daemon:
             return file.read()
 
     def check_log(self):
-        """No secret and no token that was seen in this test stands in the log."""
+        """No secret and no token that was seen in this test stands in what it printed or wrote."""
         log = self.log()
+        for path in self.log_files:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                log += file.read()
         for secret in self.secrets:
             assert secret not in log, f"a secret of {len(secret)} bytes stands in the log:\n{log}"
 

@@ -124,19 +124,24 @@ void config_fixture_check(const char *text, const char *expected)
 	config_free(config);
 }
 
-struct settings *config_fixture_settings(const char *lines, const char *sections)
+struct settings *config_fixture_only(const char *text)
 {
-	char text[8192];
-	struct config *config;
+	struct config *config = config_fixture_take(text);
 	struct settings *settings;
 
-	snprintf(text, sizeof(text), "%s%s\n%s", CONFIG_FIXTURE_PROFILE, lines, sections);
-	config = config_fixture_take(text);
 	ck_assert_uint_eq(config->n_profiles, 1);
 	settings = config->profiles[0];
 	config->profiles[0] = NULL;
 	config_free(config);
 	return settings;
+}
+
+struct settings *config_fixture_settings(const char *lines, const char *sections)
+{
+	char text[8192];
+
+	snprintf(text, sizeof(text), "%s%s\n%s", CONFIG_FIXTURE_PROFILE, lines, sections);
+	return config_fixture_only(text);
 }
 
 void config_fixture_refuse_line(const char *line, const char *why)

@@ -48,3 +48,6 @@ struct settings *config_fixture_settings(const char *lines, const char *sections
 
 /* Checks that the profile with one more line (the text's fourth) is refused, and why. */
 void config_fixture_refuse_line(const char *line, const char *why);
+
+/* The settings of the one profile that text has, which has to be right; to be freed. */
+struct settings *config_fixture_only(const char *text);

@@ -97,6 +97,46 @@ START_TEST(daemon_has_what_is_written)
 }
 END_TEST
 
+START_TEST(logging_has_its_defaults)
+{
+	struct config *config = config_fixture_take(CONFIG_FIXTURE_PROFILE);
+
+	ck_assert(config->live_reload);
+	ck_assert_str_eq(config->log_level, "info");
+	ck_assert_str_eq(config->log_format, "text");
+	ck_assert(config->log_to_console);
+	ck_assert_ptr_null(config->log_file_path);
+	ck_assert(!config->log_request_body);
+	ck_assert(!config->log_response_body);
+	config_free(config);
+}
+END_TEST
+
+START_TEST(logging_has_what_is_written)
+{
+	struct config *config = config_fixture_take(
+		CONFIG_FIXTURE_PROFILE "[logging]\nlog_level = trace\nlog_format = json\n"
+				       "log_to_console = false\nlog_file_path = log/x.log\n"
+				       "log_request_body = true\nlog_response_body = true\n"
+				       "[general]\nlive_reload_config = false\n");
+
+	ck_assert_int_eq(config_fixture_n_told(), 0);
+	ck_assert(!config->live_reload);
+	ck_assert_str_eq(config->log_level, "trace");
+	ck_assert_str_eq(config->log_format, "json");
+	ck_assert(!config->log_to_console);
+	ck_assert_str_eq(config->log_file_path, config_fixture_path("log/x.log"));
+	ck_assert(config->log_request_body);
+	ck_assert(config->log_response_body);
+	config_free(config);
+	config_fixture_check(CONFIG_FIXTURE_PROFILE
+		"[logging]\nlog_level = warming\nlog_format = xml\n",
+		"error FILE:5: [logging] log_level: this is not known; did you mean warning? "
+		"Write error, warning, info, debug, trace or none\n"
+		"error FILE:6: [logging] log_format: this is not known; write text or json\n");
+}
+END_TEST
+
 START_TEST(connections_of_one_uid_are_a_quarter_and_at_least_one)
 {
 	struct config *config = config_fixture_take(
@@ -382,6 +422,7 @@ END_TEST
 CASES_MAIN("config", config_fixture_set_up, config_fixture_tear_down,
 	{file_of_one_profile_is_taken_in_silence, 1}, {profiles_are_sorted_by_name, 1},
 	{daemon_has_its_defaults, 1}, {daemon_has_what_is_written, 1},
+	{logging_has_its_defaults, 1}, {logging_has_what_is_written, 1},
 	{connections_of_one_uid_are_a_quarter_and_at_least_one, 1},
 	{limits_of_the_daemon_have_bounds, 1}, {socket_is_an_absolute_path_that_fits, 1},
 	{file_with_a_secret_is_for_the_owner_and_the_daemons_group, 1},

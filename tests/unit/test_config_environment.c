@@ -81,6 +81,33 @@ START_TEST(empty_variables_are_none)
 }
 END_TEST
 
+START_TEST(proxies_are_taken_and_wiped)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+		"ALL_PROXY", "no_proxy", "NO_PROXY"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		setenv(names[i], names[i], 1);
+	}
+	setenv("HTTP_PROXY", "HTTP_PROXY", 1);
+	unsetenv("all_proxy");
+	setenv("no_proxy", "", 1);
+	config_environment_take(&credentials);
+	ck_assert_str_eq(secret_reveal(credentials.http_proxy), "http_proxy");
+	ck_assert_str_eq(secret_reveal(credentials.https_proxy), "https_proxy");
+	ck_assert_str_eq(secret_reveal(credentials.all_proxy), "ALL_PROXY");
+	ck_assert_str_eq(credentials.no_proxy, "NO_PROXY");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ck_assert_ptr_null(getenv(names[i]));
+	}
+	config_environment_done(&credentials);
+	/* A web server makes this one of a request's header. */
+	config_environment_take(&credentials);
+	ck_assert_ptr_null(credentials.http_proxy);
+	config_environment_done(&credentials);
+}
+END_TEST
+
 START_TEST(environment_makes_the_default_profile_without_a_file)
 {
 	struct config *config;
@@ -175,7 +202,8 @@ END_TEST
 
 CASES_MAIN("config_environment", config_fixture_set_up, config_fixture_tear_down,
 	{environment_is_taken_and_wiped, 1}, {variable_that_stands_twice_is_wiped_twice, 1},
-	{empty_variables_are_none, 1}, {environment_makes_the_default_profile_without_a_file, 1},
+	{empty_variables_are_none, 1}, {proxies_are_taken_and_wiped, 1},
+	{environment_makes_the_default_profile_without_a_file, 1},
 	{environment_goes_with_the_files_other_sections, 1},
 	{environment_without_a_region_has_the_default_host, 1},
 	{profile_in_the_file_leaves_the_environment_unused, 1},

@@ -33,6 +33,7 @@ START_TEST(profile_has_its_defaults)
 	ck_assert_ptr_null(settings->resource);
 	ck_assert_int_eq(settings->default_lifetime_ms, 0);
 	ck_assert(settings->refresh_access_token);
+	ck_assert(!settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 10000);
 	ck_assert_ptr_null(settings->allow);
 	ck_assert_ptr_null(settings->ca_file);
@@ -79,20 +80,24 @@ START_TEST(profile_goes_before_the_sections_for_all)
 			       "refresh_access_token = false\n"
 			       "refresh_token_wait_max = 300\n"
 			       "[daemon]\n"
+			       "persist_tokens = true\n"
 			       "connect_timeout = 7\n"
 			       "request_timeout = 8\n";
 	struct settings *settings = config_fixture_settings("", sections);
 
 	ck_assert(!settings->refresh_access_token);
+	ck_assert(settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 300000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 7000);
 	ck_assert_int_eq(settings->request_timeout_ms, 8000);
 	settings_unref(settings);
 	settings = config_fixture_settings(
 		"refresh_access_token = true\nrefresh_token_wait_max = 1\n"
+		"persist_tokens = no\n"
 		"connect_timeout = 2\nrequest_timeout = 3\n",
 		sections);
 	ck_assert(settings->refresh_access_token);
+	ck_assert(!settings->persist_tokens);
 	ck_assert_int_eq(settings->wait_max_ms, 1000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 2000);
 	ck_assert_int_eq(settings->request_timeout_ms, 3000);
