@@ -1,5 +1,6 @@
 #include "clients.h"
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/quota.h"
+#include "core/turns.h"
 #include "dispatch.h"
 #include "io/clock.h"
 #include "io/listener.h"
@@ -21,6 +23,7 @@ struct client {
 	struct peer *peer;
 	struct peer_credentials credentials;
 	struct session session;
+	struct turn turn;
 };
 
 struct clients {
@@ -30,6 +33,9 @@ struct clients {
 	void (*changed)(void *context);
 	void *context;
 	LIST_HEAD(, client) list;
+	struct turns turns;
+	struct event *round; /* gives the turns out */
+	bool round_is_due;
 };
 
 static struct client *client_of(struct session *session)
@@ -50,11 +56,11 @@ static void count_pending(struct session *session, int change)
 
 static const struct session_ops session_ops = {send_answer, count_pending};
 
-static bool on_line(void *context, char *line, size_t len)
+static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {
 	struct client *client = context;
 	struct clients *clients = client->clients;
-	bool go_on = dispatch_line(clients->dispatch, &client->session, line, len, clock_now());
+	bool go_on = dispatch_line(clients->dispatch, &client->session, line, len, now_ms);
 
 	clients->changed(clients->context);
 	return go_on;
@@ -73,6 +79,7 @@ static void client_free(struct client *client)
 	struct clients *clients = client->clients;
 
 	LIST_REMOVE(client, link);
+	turns_forget(&clients->turns, &client->turn);
 	session_done(&client->session, clients->dispatch);
 	quota_disconnect(clients->quota, client->session.user, clock_now());
 	peer_credentials_done(&client->credentials);
@@ -84,7 +91,39 @@ static void on_closed(void *context)
 	client_free(context);
 }
 
-static const struct peer_ops peer_ops = {on_line, on_too_long, on_closed};
+/* The round comes behind all that the loop has news of. */
+static void on_ready(void *context)
+{
+	struct client *client = context;
+	struct clients *clients = client->clients;
+
+	turns_ask(&clients->turns, &client->turn);
+	if (!clients->round_is_due) {
+		clients->round_is_due = true;
+		event_active(clients->round, EV_TIMEOUT, 0);
+	}
+}
+
+static const struct peer_ops peer_ops = {on_ready, on_line, on_too_long, on_closed};
+
+static void take_turn(struct turn *turn, int64_t now_us, int64_t until_us)
+{
+	struct client *client = (struct client *)((char *)turn - offsetof(struct client, turn));
+
+	peer_turn(client->peer, now_us, until_us);
+}
+
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval at_once;
+	struct clients *clients = context;
+
+	turns_round(&clients->turns, clock_now_us);
+	clients->round_is_due = turns_wait(&clients->turns);
+	if (clients->round_is_due) {
+		event_add(clients->round, &at_once); /* when the loop has looked for news */
+	}
+}
 
 /* Takes fd and credentials over; false when the connection is to be refused, with neither taken. */
 static bool serve(struct clients *clients, int fd, struct peer_credentials *credentials)
@@ -111,6 +150,7 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 	client->clients = clients;
 	client->credentials = *credentials;
 	session_init(&client->session, &session_ops, &who, user);
+	client->turn = (struct turn){.user = quota_turns(user), .take = take_turn};
 	LIST_INSERT_HEAD(&clients->list, client, link);
 	return true;
 }
@@ -134,9 +174,22 @@ struct clients *clients_new(struct event_base *base, struct quota *quota, struct
 {
 	struct clients *clients = calloc(1, sizeof(*clients));
 
-	if (clients) {
-		*clients = (struct clients){base, quota, dispatch, changed, context, {NULL}};
-		LIST_INIT(&clients->list);
+	if (!clients) {
+		return NULL;
+	}
+	*clients = (struct clients){
+		.base = base,
+		.quota = quota,
+		.dispatch = dispatch,
+		.changed = changed,
+		.context = context,
+		.round = evtimer_new(base, on_round, clients),
+	};
+	LIST_INIT(&clients->list);
+	turns_init(&clients->turns);
+	if (!clients->round) {
+		free(clients);
+		return NULL;
 	}
 	return clients;
 }
@@ -149,8 +202,10 @@ void clients_free(struct clients *clients)
 		return;
 	}
 	while ((client = LIST_FIRST(&clients->list))) {
+		peer_flush(client->peer);
 		peer_free(client->peer);
 		client_free(client);
 	}
+	event_free(clients->round);
 	free(clients);
 }

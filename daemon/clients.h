@@ -1,6 +1,6 @@
 /*
  * The connections: ties each one's bytes (io/peer) to its requests (dispatch), under its uid's
- * quota. It does not know what is asked, nor where connections come from.
+ * quota and when it is its turn. It does not know what is asked, nor where connections come from.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct quota;
 struct clients *clients_new(struct event_base *base, struct quota *quota, struct dispatch *dispatch,
 	void (*changed)(void *context), void *context);
 
-/* Closes all connections at once; takes NULL. */
+/* Closes all connections at once, behind what they take without waiting; takes NULL. */
 void clients_free(struct clients *clients);
 
 /* Serves a connection that came from the listener, or has it refused when its uid is at a limit.

@@ -21,6 +21,7 @@
 #include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
+#include "io/watch.h"
 #include "proto/message.h"
 #include "upstream.h"
 
@@ -34,6 +35,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[SIGNALS];
 	struct clock *clock;
+	struct watch *watch;
 	struct listener *listener;
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
@@ -44,6 +46,7 @@ struct daemon {
 	struct payload *refusal; /* what a connection over the limits is told */
 	char *config_path, *socket_path;
 	const char *log_level, *log_format; /* the command line's, or NULL */
+	const char *socket_option;          /* borrowed */
 	struct clients *clients;
 	bool stopping;
 };
@@ -176,13 +179,60 @@ static int apply(struct daemon *daemon, struct config *config, char *why, size_t
 	return 0;
 }
 
+/* --socket, [daemon] socket, or the place where gctoken looks. */
+static char *choose_socket(const struct daemon *daemon)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char *path = NULL;
+
+	if (daemon->socket_option) {
+		return strdup(daemon->socket_option);
+	}
+	if (daemon->config->socket) {
+		return strdup(daemon->config->socket);
+	}
+	if (geteuid() != 0 && runtime && runtime[0] == '/') {
+		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
+	}
+	return strdup("/run/gctokend/gctokend.sock");
+}
+
+static void warn_of_other_socket(const struct daemon *daemon)
+{
+	char *path = choose_socket(daemon);
+
+	if (path && strcmp(path, daemon->socket_path) != 0) {
+		log_warning("the socket stays %s; %s takes effect at the next start",
+			daemon->socket_path, path);
+	}
+	free(path);
+}
+
+/* Live reload, as the configuration that is in force has it. */
+static void watch_files(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->config->live_reload) {
+		r = watch_start(daemon->watch);
+	} else {
+		watch_stop(daemon->watch);
+	}
+	if (r < 0) {
+		log_warning("changes of %s are not seen (%s); send SIGHUP or call gctoken reload",
+			daemon->config_path, strerror(-r));
+	}
+}
+
 static bool reload(void *context, char *why, size_t why_size)
 {
 	struct daemon *daemon = context;
 	struct told told = {why, why_size, 0};
 	struct config *config;
-	int r = load(daemon->config_path, &daemon->environment, &told, &config);
+	int r;
 
+	watch_mark(daemon->watch);
+	r = load(daemon->config_path, &daemon->environment, &told, &config);
 	if (r == 0) {
 		r = apply(daemon, config, why, why_size);
 		if (r < 0) {
@@ -195,8 +245,29 @@ static bool reload(void *context, char *why, size_t why_size)
 		log_error("the configuration before stays in force");
 		return false;
 	}
+	watch_files(daemon);
 	log_info("configuration reloaded from %s", daemon->config_path);
+	warn_of_other_socket(daemon);
 	return true;
+}
+
+static void on_changed(void *context, int error)
+{
+	struct daemon *daemon = context;
+	char why[1]; /* the log has told */
+
+	if (error < 0) {
+		log_warning("changes of %s are not seen any longer (%s); send SIGHUP or call "
+			    "gctoken reload",
+			daemon->config_path, strerror(-error));
+	} else if (daemon->config->has_file && access(daemon->config_path, F_OK) < 0 &&
+		   errno == ENOENT) {
+		log_warning("%s was removed; the configuration before stays in force",
+			daemon->config_path);
+	} else {
+		log_info("%s, or a drop-in of it, has changed", daemon->config_path);
+		reload(daemon, why, sizeof(why));
+	}
 }
 
 static int64_t wall_offset(void *context)
@@ -262,24 +333,6 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
 }
 
-/* --socket, [daemon] socket, or the place where gctoken looks. */
-static char *choose_socket(const struct daemon *daemon, const char *option)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *path = NULL;
-
-	if (option) {
-		return strdup(option);
-	}
-	if (daemon->config->socket) {
-		return strdup(daemon->config->socket);
-	}
-	if (geteuid() != 0 && runtime && runtime[0] == '/') {
-		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
-	}
-	return strdup("/run/gctokend/gctokend.sock");
-}
-
 static struct event_base *make_base(void)
 {
 	struct event_config *config = event_config_new();
@@ -338,6 +391,8 @@ static bool make_parts(struct daemon *daemon)
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
+	       (daemon->watch = watch_new(
+			daemon->base, daemon->config_path, WATCH_QUIET_MS, on_changed, daemon)) &&
 	       (daemon->refusal = message_error(ERROR_RATE_LIMITED,
 			"Too many connections; close some, or try again shortly", 1)) &&
 	       add_signals(daemon);
@@ -361,17 +416,18 @@ static int load_first(struct daemon *daemon)
 		config_free(config);
 		return EXIT_STATUS_FAILURE;
 	}
+	watch_files(daemon);
 	return EXIT_STATUS_DONE;
 }
 
-static int listen_there(struct daemon *daemon, const char *socket_option)
+static int listen_there(struct daemon *daemon)
 {
 	static char refusal[512];
 	char why[LISTENER_WHY_MAX];
 	size_t len = (size_t)snprintf(
 		refusal, sizeof(refusal), "%s%s", MESSAGE_HEAD_NONE, daemon->refusal->bytes);
 
-	daemon->socket_path = choose_socket(daemon, socket_option);
+	daemon->socket_path = choose_socket(daemon);
 	if (!daemon->socket_path) {
 		log_error("out of memory");
 		return EXIT_STATUS_FAILURE;
@@ -403,6 +459,7 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 	daemon->log_level = options->log_level;
 	daemon->log_format = options->log_format;
 	config_environment_take(&daemon->environment);
+	daemon->socket_option = options->socket;
 	daemon->config_path = strdup(options->config_path);
 	if (!daemon->config_path || !make_parts(daemon)) {
 		log_error("out of memory, or the kernel lacks epoll or timerfd");
@@ -410,7 +467,7 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		status = load_first(daemon);
 	}
 	if (status == EXIT_STATUS_DONE) {
-		status = listen_there(daemon, options->socket);
+		status = listen_there(daemon);
 	}
 	if (status != EXIT_STATUS_DONE) {
 		daemon_free(daemon);
@@ -440,6 +497,7 @@ void daemon_free(struct daemon *daemon)
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	clock_free(daemon->clock);
+	watch_free(daemon->watch);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (daemon->signals[i]) {
 			event_free(daemon->signals[i]);

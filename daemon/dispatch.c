@@ -163,11 +163,10 @@ static void answer_outcome(struct dispatch *dispatch, struct session *session, c
 {
 	if (outcome->outcome != OUTCOME_TOKEN) {
 		dispatch->errors[outcome_code(outcome->outcome)]++;
-		answer_owned(dispatch, session, head, head_len, outcome_payload(profile, outcome));
+		answer_owned(dispatch, session, head, head_len, outcome_payload(outcome));
 	} else if (right == ACCESS_REFRESH) {
 		answer_owned(dispatch, session, head, head_len,
-			message_data(
-				view_profile(dispatch->broker, profile, wall_offset(dispatch))));
+			message_data(view_profile(profile, wall_offset(dispatch))));
 	} else {
 		dispatch->tokens++;
 		answer(dispatch, session, head, head_len, token_payload(dispatch, outcome->token));
@@ -187,9 +186,11 @@ static void pending_done(struct waiter *waiter, const struct answer *outcome)
 {
 	struct pending *pending = (struct pending *)waiter;
 	struct session *session = pending->session;
+	struct answer answer = *outcome;
 
+	answer.wait_ms = waiter->wait_ms;
 	answer_outcome(pending->dispatch, session, pending->head, pending->head_len, pending->right,
-		waiter->profile, outcome);
+		waiter->profile, &answer);
 	pending_free(pending);
 	session->ops->pending(session, -1);
 }
@@ -278,15 +279,14 @@ static void refresh(struct call *call)
 
 static void get_token_info(struct call *call)
 {
-	answer_data(call,
-		view_profile(call->dispatch->broker, call->profile, wall_offset(call->dispatch)));
+	answer_data(call, view_profile(call->profile, wall_offset(call->dispatch)));
 }
 
 static void get_allowed_services(struct call *call);
 
 static void add_counter(cJSON *object, const char *name, uint64_t value)
 {
-	cJSON_AddNumberToObject(object, name, (double)value);
+	cJSON_AddItemToObject(object, name, view_number((int64_t)value));
 }
 
 static cJSON *view_counters(const struct dispatch *dispatch)
@@ -318,15 +318,14 @@ static void get_status(struct call *call)
 	cJSON *list = cJSON_CreateArray();
 
 	cJSON_AddStringToObject(data, "version", GCTOKEND_VERSION);
-	cJSON_AddNumberToObject(data, "pid", getpid());
+	add_counter(data, "pid", (uint64_t)getpid());
 	cJSON_AddItemToObject(data, "startedAt", view_time(dispatch->started_ms, offset));
-	cJSON_AddNumberToObject(data, "connections", quota_connections(dispatch->quota));
+	add_counter(data, "connections", quota_connections(dispatch->quota));
 	cJSON_AddItemToObject(data, "counters", view_counters(dispatch));
 	for (size_t i = 0; i < n; i++) {
 		if (access_allows(profiles[i]->settings->allow, &call->session->who,
 			    ACCESS_GET_TOKEN_INFO)) {
-			cJSON_AddItemToArray(
-				list, view_profile(dispatch->broker, profiles[i], offset));
+			cJSON_AddItemToArray(list, view_profile(profiles[i], offset));
 		}
 	}
 	cJSON_AddItemToObject(data, "profiles", list);

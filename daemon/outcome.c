@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "core/profile.h"
-#include "core/settings.h"
 #include "proto/message.h"
 
 enum { TEXT_SIZE = 256 };
@@ -51,26 +49,25 @@ enum error_code outcome_code(enum outcome outcome)
 }
 
 /* The sentence where the broker brought none. */
-static const char *text_of(
-	const struct profile *profile, enum outcome outcome, char text[TEXT_SIZE])
+static const char *text_of(const struct answer *answer, char text[TEXT_SIZE])
 {
-	if (outcome == OUTCOME_TIMEOUT) {
-		int64_t seconds = profile->settings->wait_max_ms / 1000;
+	if (answer->outcome == OUTCOME_TIMEOUT) {
+		int64_t seconds = answer->wait_ms / 1000;
 
 		snprintf(text, TEXT_SIZE, "Token refresh took longer than %" PRId64 " second%s",
 			seconds, seconds == 1 ? "" : "s");
 		return text;
 	}
-	if (outcome == OUTCOME_SHUTTING_DOWN) {
+	if (answer->outcome == OUTCOME_SHUTTING_DOWN) {
 		return "The daemon is shutting down; ask again when it is back";
 	}
-	if (outcome == OUTCOME_DENIED) {
+	if (answer->outcome == OUTCOME_DENIED) {
 		return "The configuration was reloaded, and you may no longer use this profile";
 	}
 	return "There is no token for this profile";
 }
 
-struct payload *outcome_payload(const struct profile *profile, const struct answer *answer)
+struct payload *outcome_payload(const struct answer *answer)
 {
 	char text[TEXT_SIZE];
 	enum error_code code = outcome_code(answer->outcome);
@@ -81,6 +78,5 @@ struct payload *outcome_payload(const struct profile *profile, const struct answ
 	} else if (seconds < 1) {
 		seconds = 1;
 	}
-	return message_error(code,
-		answer->text ? answer->text : text_of(profile, answer->outcome, text), seconds);
+	return message_error(code, answer->text ? answer->text : text_of(answer, text), seconds);
 }

@@ -9,7 +9,6 @@
 #include "proto/error.h"
 
 struct payload;
-struct profile;
 
 enum error_code outcome_of_verdict(enum grant_verdict verdict);
 
@@ -18,4 +17,4 @@ enum error_code outcome_code(enum outcome outcome);
 
 /* The tail of an error reply, the caller's, for an outcome that is neither a token nor to wait.
  * NULL when there is no memory. */
-struct payload *outcome_payload(const struct profile *profile, const struct answer *answer);
+struct payload *outcome_payload(const struct answer *answer);

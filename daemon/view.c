@@ -1,9 +1,11 @@
 #include "view.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/broker.h"
+#include "core/profile.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
@@ -58,9 +60,17 @@ static cJSON *string_or_null(const char *text)
 	return text ? cJSON_CreateString(text) : cJSON_CreateNull();
 }
 
+cJSON *view_number(int64_t number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	return cJSON_CreateRaw(text);
+}
+
 static cJSON *number_or_null(int number)
 {
-	return number != 0 ? cJSON_CreateNumber(number) : cJSON_CreateNull();
+	return number != 0 ? view_number(number) : cJSON_CreateNull();
 }
 
 static cJSON *view_answer(const struct profile_answer *answer, int64_t wall_offset_ms)
@@ -71,10 +81,10 @@ static cJSON *view_answer(const struct profile_answer *answer, int64_t wall_offs
 		return cJSON_CreateNull();
 	}
 	object = cJSON_CreateObject();
-	cJSON_AddNumberToObject(object, "status", answer->status);
+	cJSON_AddItemToObject(object, "status", view_number(answer->status));
 	cJSON_AddItemToObject(object, "correlationId", string_or_null(answer->correlation_id));
 	cJSON_AddItemToObject(object, "at", view_time(answer->at_ms, wall_offset_ms));
-	cJSON_AddNumberToObject(object, "durationMs", (double)answer->duration_ms);
+	cJSON_AddItemToObject(object, "durationMs", view_number(answer->duration_ms));
 	return object;
 }
 
@@ -95,8 +105,7 @@ static cJSON *view_error(const struct profile_error *error, int64_t wall_offset_
 	return object;
 }
 
-cJSON *view_profile(
-	const struct broker *broker, const struct profile *profile, int64_t wall_offset_ms)
+cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)
 {
 	const struct settings *settings = profile->settings;
 	const struct token *token = profile->token;
@@ -110,9 +119,9 @@ cJSON *view_profile(
 	cJSON_AddItemToObject(
 		object, "issuedAt", view_time(token ? token->sent_ms : INT64_MAX, wall_offset_ms));
 	cJSON_AddItemToObject(object, "refreshAt", view_time(profile->due_ms, wall_offset_ms));
-	cJSON_AddNumberToObject(object, "generation", (double)profile->generation);
-	cJSON_AddNumberToObject(object, "waiters", (double)broker_waiting(broker, profile));
-	cJSON_AddNumberToObject(object, "consecutiveFailures", profile->failures);
+	cJSON_AddItemToObject(object, "generation", view_number(profile->generation));
+	cJSON_AddItemToObject(object, "waiters", view_number((int64_t)profile->waiters.n));
+	cJSON_AddItemToObject(object, "consecutiveFailures", view_number(profile->failures));
 	cJSON_AddItemToObject(object, "apiUrl", string_or_null(settings->api_url));
 	cJSON_AddItemToObject(object, "loginUrl", string_or_null(settings->login_url));
 	cJSON_AddItemToObject(

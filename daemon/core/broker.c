@@ -43,7 +43,7 @@ static bool is_denied(void *context, const struct waiter *waiter)
 
 static void answer_all(struct waiter_list *waiters, const struct answer *answer)
 {
-	struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct waiter_list list = WAITER_LIST_INITIALIZER(list);
 
 	waiters_take(waiters, &list);
 	waiters_answer(&list, answer);
@@ -52,17 +52,6 @@ static void answer_all(struct waiter_list *waiters, const struct answer *answer)
 void broker_forget(struct broker *broker, struct waiter *waiter)
 {
 	waiter_leave(waiter);
-}
-
-size_t broker_waiting(const struct broker *broker, const struct profile *profile)
-{
-	const struct waiter *waiter;
-	size_t n = 0;
-
-	TAILQ_FOREACH (waiter, &profile->waiters, link) {
-		n++;
-	}
-	return n;
 }
 
 /* ---- answers */
@@ -226,7 +215,7 @@ static void merge(struct broker *broker, struct roster *old, struct roster *rost
 int broker_configure(struct broker *broker, struct settings **settings, size_t n,
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
-	struct waiter_list denied = TAILQ_HEAD_INITIALIZER(denied);
+	struct waiter_list denied = WAITER_LIST_INITIALIZER(denied);
 	struct judge judge = {may_still, broker->flights.context};
 	struct answer answer = {.outcome = OUTCOME_DENIED};
 	struct roster gone = broker->roster, roster;
@@ -285,7 +274,8 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 {
 	waiter->kind = kind;
 	waiter->profile = profile;
-	waiter->deadline_ms = now_ms + profile->settings->wait_max_ms;
+	waiter->wait_ms = profile->settings->wait_max_ms;
+	waiter->deadline_ms = now_ms + waiter->wait_ms;
 	waiter_join(kind == WAITER_SIGN_IN ? &profile->sign_ins : &profile->waiters, waiter);
 	sooner(broker, waiter->deadline_ms);
 }
@@ -420,7 +410,7 @@ static bool takes_planted(void *context, const struct waiter *waiter)
 struct answer broker_plant(
 	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms)
 {
-	struct waiter_list done = TAILQ_HEAD_INITIALIZER(done);
+	struct waiter_list done = WAITER_LIST_INITIALIZER(done);
 	struct answer answer;
 
 	if (broker->shutting_down) {
@@ -454,8 +444,8 @@ void broker_stored(struct broker *broker, struct attempt *attempt, const char *w
  * stay where an answer can still come in their time. */
 static void answer_with_error(struct profile *profile, int64_t now_ms)
 {
-	struct waiter_list done = TAILQ_HEAD_INITIALIZER(done);
-	struct waiter_list failed = TAILQ_HEAD_INITIALIZER(failed);
+	struct waiter_list done = WAITER_LIST_INITIALIZER(done);
+	struct waiter_list failed = WAITER_LIST_INITIALIZER(failed);
 	struct answer answer = answer_token(profile), error = answer_error(profile, now_ms);
 
 	if (profile->token) {
@@ -466,7 +456,7 @@ static void answer_with_error(struct profile *profile, int64_t now_ms)
 	} else {
 		waiters_take(&profile->waiters, &failed);
 	}
-	profile->wanted = !TAILQ_EMPTY(&profile->waiters);
+	profile->wanted = profile->waiters.n > 0;
 	waiters_answer(&done, &answer);
 	waiters_answer(&failed, &error);
 }
@@ -555,7 +545,7 @@ static bool may_start(const struct profile *profile, int64_t now_ms)
 
 static bool is_waited_for(const struct profile *profile)
 {
-	return !TAILQ_EMPTY(&profile->waiters) || !TAILQ_EMPTY(&profile->sign_ins);
+	return profile->waiters.n + profile->sign_ins.n > 0;
 }
 
 /* Those with waiters go first, then those due longest. */
@@ -600,7 +590,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t first_deadline(const struct waiter_list *waiters)
 {
-	const struct waiter *first = TAILQ_FIRST(waiters);
+	const struct waiter *first = TAILQ_FIRST(&waiters->queue);
 
 	return first ? first->deadline_ms : INT64_MAX;
 }
@@ -623,17 +613,14 @@ static int64_t profile_next(const struct profile *profile)
 
 static void expire_waiters(struct broker *broker, int64_t now_ms)
 {
-	struct waiter_list expired = TAILQ_HEAD_INITIALIZER(expired);
+	struct waiter_list expired = WAITER_LIST_INITIALIZER(expired);
 	struct answer answer = {.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
-	struct waiter *waiter;
 
 	for (size_t i = 0; i < broker->roster.n; i++) {
 		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
 		waiters_take_due(&broker->roster.profiles[i]->sign_ins, &expired, now_ms);
 	}
-	TAILQ_FOREACH (waiter, &expired, link) {
-		broker->counters.timeouts++;
-	}
+	broker->counters.timeouts += expired.n;
 	waiters_answer(&expired, &answer);
 }
 

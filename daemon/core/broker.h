@@ -123,4 +123,3 @@ void broker_shutdown(struct broker *broker);
 bool broker_is_busy(const struct broker *broker);
 
 struct broker_counters broker_counters(const struct broker *broker);
-size_t broker_waiting(const struct broker *broker, const struct profile *profile);

@@ -17,8 +17,8 @@ struct profile *profile_new(struct settings *settings)
 		return NULL;
 	}
 	profile->settings = settings;
-	TAILQ_INIT(&profile->waiters);
-	TAILQ_INIT(&profile->sign_ins);
+	TAILQ_INIT(&profile->waiters.queue);
+	TAILQ_INIT(&profile->sign_ins.queue);
 	profile->due_ms = PROFILE_NEVER;
 	profile->started_ms = INT64_MIN;
 	profile->rejected_ms = INT64_MIN;

@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "turns.h"
+
 enum { WAITERS_SHARE = 4 /* one uid may have this part of all waiters */ };
 
 struct quota_user {
 	LIST_ENTRY(quota_user) link;
+	struct turns_user turns;
 	uid_t uid;
 	unsigned connections, waiters;
 	unsigned requests;        /* in the window */
@@ -78,6 +81,7 @@ static struct quota_user *user_find(struct quota *quota, uid_t uid, int64_t now_
 	if (!found && (found = calloc(1, sizeof(*found)))) {
 		found->uid = uid;
 		found->window_ms = now_ms;
+		turns_user_init(&found->turns);
 		LIST_INSERT_HEAD(&quota->users, found, link);
 	}
 	return found;
@@ -151,6 +155,11 @@ void quota_wait_end(struct quota *quota, struct quota_user *user)
 {
 	quota->waiters--;
 	user->waiters--;
+}
+
+struct turns_user *quota_turns(struct quota_user *user)
+{
+	return &user->turns;
 }
 
 unsigned quota_connections(const struct quota *quota)

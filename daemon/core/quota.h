@@ -21,6 +21,7 @@ struct quota_limits {
 
 struct quota;
 struct quota_user;
+struct turns_user;
 
 /* NULL when there is no memory. */
 struct quota *quota_new(void);
@@ -41,6 +42,9 @@ int64_t quota_request(struct quota *quota, struct quota_user *user, int64_t now_
 bool quota_may_wait(const struct quota *quota, const struct quota_user *user);
 void quota_wait(struct quota *quota, struct quota_user *user);
 void quota_wait_end(struct quota *quota, struct quota_user *user);
+
+/* The user as the loop has to share out its turns; lives as long as a connection of it. */
+struct turns_user *quota_turns(struct quota_user *user);
 
 unsigned quota_connections(const struct quota *quota);
 unsigned quota_waiters(const struct quota *quota);

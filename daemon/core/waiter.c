@@ -1,27 +1,27 @@
 #include "waiter.h"
 
-#include <stddef.h>
-
 void waiter_join(struct waiter_list *list, struct waiter *waiter)
 {
-	struct waiter *before = TAILQ_LAST(list, waiter_list);
+	struct waiter *before = TAILQ_LAST(&list->queue, waiter_queue);
 
 	/* The newest is nearly always the last. */
 	while (before && before->deadline_ms > waiter->deadline_ms) {
-		before = TAILQ_PREV(before, waiter_list, link);
+		before = TAILQ_PREV(before, waiter_queue, link);
 	}
 	if (before) {
-		TAILQ_INSERT_AFTER(list, before, waiter, link);
+		TAILQ_INSERT_AFTER(&list->queue, before, waiter, link);
 	} else {
-		TAILQ_INSERT_HEAD(list, waiter, link);
+		TAILQ_INSERT_HEAD(&list->queue, waiter, link);
 	}
 	waiter->list = list;
+	list->n++;
 }
 
 void waiter_leave(struct waiter *waiter)
 {
 	if (waiter->list) {
-		TAILQ_REMOVE(waiter->list, waiter, link);
+		TAILQ_REMOVE(&waiter->list->queue, waiter, link);
+		waiter->list->n--;
 		waiter->list = NULL;
 	}
 }
@@ -29,8 +29,9 @@ void waiter_leave(struct waiter *waiter)
 static void move(struct waiter *waiter, struct waiter_list *to)
 {
 	waiter_leave(waiter);
-	TAILQ_INSERT_TAIL(to, waiter, link);
+	TAILQ_INSERT_TAIL(&to->queue, waiter, link);
 	waiter->list = to;
+	to->n++;
 }
 
 void waiters_pick(struct waiter_list *from, struct waiter_list *to,
@@ -38,7 +39,7 @@ void waiters_pick(struct waiter_list *from, struct waiter_list *to,
 {
 	struct waiter *waiter, *next;
 
-	for (waiter = TAILQ_FIRST(from); waiter; waiter = next) {
+	for (waiter = TAILQ_FIRST(&from->queue); waiter; waiter = next) {
 		next = TAILQ_NEXT(waiter, link);
 		if (test(context, waiter)) {
 			move(waiter, to);
@@ -60,7 +61,7 @@ void waiters_take_due(struct waiter_list *from, struct waiter_list *to, int64_t 
 {
 	struct waiter *waiter;
 
-	while ((waiter = TAILQ_FIRST(from)) && waiter->deadline_ms <= at_ms) {
+	while ((waiter = TAILQ_FIRST(&from->queue)) && waiter->deadline_ms <= at_ms) {
 		move(waiter, to);
 	}
 }
@@ -69,7 +70,7 @@ void waiters_answer(struct waiter_list *list, const struct answer *answer)
 {
 	struct waiter *waiter;
 
-	while ((waiter = TAILQ_FIRST(list))) {
+	while ((waiter = TAILQ_FIRST(&list->queue))) {
 		waiter_leave(waiter);
 		waiter->done(waiter, answer);
 	}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -15,7 +16,15 @@ struct profile;
 struct token;
 struct waiter;
 
-TAILQ_HEAD(waiter_list, waiter);
+struct waiter_list {
+	TAILQ_HEAD(waiter_queue, waiter) queue;
+	size_t n;
+};
+
+#define WAITER_LIST_INITIALIZER(list)                   \
+	{                                               \
+		TAILQ_HEAD_INITIALIZER((list).queue), 0 \
+	}
 
 enum outcome {
 	OUTCOME_TOKEN, /* the profile's token; for a refresh: there is a new one */
@@ -41,6 +50,7 @@ struct answer {
 	struct token *token;    /* with OUTCOME_TOKEN; borrowed */
 	enum waiter_kind kind;  /* with OUTCOME_WAITS */
 	int64_t retry_after_ms; /* 0: not known */
+	int64_t wait_ms;        /* with OUTCOME_TIMEOUT: how long it was waited for */
 	const char *text;       /* for people, borrowed; NULL: the outcome says it all */
 };
 
@@ -50,6 +60,7 @@ struct waiter {
 	struct profile *profile;
 	enum waiter_kind kind;
 	int64_t deadline_ms;
+	int64_t wait_ms; /* how long before that it began */
 	void (*done)(struct waiter *waiter, const struct answer *answer);
 };
 

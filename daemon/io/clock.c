@@ -9,6 +9,9 @@
 
 enum {
 	MS_PER_S = 1000,
+	US_PER_MS = 1000,
+	US_PER_S = 1000000,
+	NS_PER_US = 1000,
 	NS_PER_MS = 1000000,
 };
 
@@ -25,22 +28,27 @@ struct clock {
 	struct event *timer, *wall;
 };
 
-static int64_t clock_read(clockid_t id)
+static int64_t read_us(clockid_t id)
 {
 	struct timespec now;
 
 	clock_gettime(id, &now);
-	return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / NS_PER_US;
+}
+
+int64_t clock_now_us(void)
+{
+	return read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_now(void)
 {
-	return clock_read(CLOCK_BOOTTIME);
+	return clock_now_us() / US_PER_MS;
 }
 
 int64_t clock_wall_offset(void)
 {
-	return clock_read(CLOCK_REALTIME) - clock_read(CLOCK_BOOTTIME);
+	return read_us(CLOCK_REALTIME) / US_PER_MS - clock_now();
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)

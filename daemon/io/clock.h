@@ -12,6 +12,9 @@ struct event_base;
 /* Milliseconds since boot, suspend included. */
 int64_t clock_now(void);
 
+/* The same in microseconds. */
+int64_t clock_now_us(void);
+
 /* What to add to clock_now()'s scale to get milliseconds since 1970. */
 int64_t clock_wall_offset(void);
 

@@ -9,15 +9,13 @@
 
 #include "config_choice.h"
 #include "config_entries.h"
-#include "config_file.h"
+#include "config_files.h"
 #include "config_grant.h"
-#include "config_ini.h"
 #include "config_problems.h"
 #include "config_profile.h"
 #include "config_sections.h"
 #include "core/access.h"
 #include "core/settings.h"
-#include "proto/escape.h"
 
 #define CONFIG_NAME "gctokend/gctokend.conf"
 
@@ -172,13 +170,13 @@ static void read_profiles(struct config *config, const struct config_sections *s
 }
 
 /* What the entries mean; NULL when there is no memory. */
-static struct config *compose(const struct config_entries *entries, bool read_by_others,
+static struct config *compose(const struct config_entries *entries,
 	const struct config_environment *environment, struct config_problems *problems)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	struct config_sections sections;
 
-	config_sections_read(&sections, entries, read_by_others, environment, problems);
+	config_sections_read(&sections, entries, environment, problems);
 	if (config) {
 		config->profiles = calloc(sections.n_profiles + 1, sizeof(config->profiles[0]));
 	}
@@ -195,24 +193,6 @@ static struct config *compose(const struct config_entries *entries, bool read_by
 	}
 	config_sections_done(&sections);
 	return config;
-}
-
-/* Whether the text is one that a syntax can be looked for in. */
-static bool check_text(const char *text, size_t len, struct config_problems *problems)
-{
-	const struct config_place place = {0};
-	size_t blank = strspn(text, " \t\r\n");
-
-	if (memchr(text, '\0', len) || !escape_is_utf8(text, len)) {
-		config_error(problems, &place, "the file is not UTF-8 text");
-		return false;
-	}
-	if (text[blank] == '{') {
-		config_error(
-			problems, &place, "JSON is not yet supported by this version; write INI");
-		return false;
-	}
-	return true;
 }
 
 /* Tells all problems, and gives the configuration out where none is an error. */
@@ -233,46 +213,44 @@ static int finish(struct config *config, struct config_problems *problems,
 	return 0;
 }
 
-static struct config *parse(char *text, size_t len, bool read_by_others,
-	const struct config_environment *environment, struct config_problems *problems)
-{
-	struct config_entries entries = {0};
-	struct config *config = NULL;
-
-	if (check_text(text, len, problems)) {
-		config_ini_read(text, len, problems, &entries);
-		config = compose(&entries, read_by_others, environment, problems);
-	}
-	config_entries_done(&entries);
-	return config;
-}
-
 int config_parse(const char *path, char *text, size_t len,
 	const struct config_environment *environment, config_problem_fn *problem, void *context,
 	struct config **ret_config)
 {
+	const struct config_source source = {.path = path};
+	struct config_entries entries = {0};
 	struct config_problems problems;
 	struct config *config;
+	int error;
 
-	config_problems_init(&problems, path);
-	config = parse(text, len, false, environment, &problems);
-	return finish(config, &problems, problem, context, ret_config);
+	config_problems_init(&problems, &source);
+	config_files_read_text(text, len, &problems, &entries);
+	config = compose(&entries, environment, &problems);
+	error = finish(config, &problems, problem, context, ret_config);
+	config_entries_done(&entries);
+	return error;
 }
 
 int config_load(const char *path, const struct config_environment *environment,
 	config_problem_fn *problem, void *context, struct config **ret_config)
 {
+	const struct config_source source = {.path = path};
+	struct config_entries entries = {0};
 	struct config_problems problems;
 	struct config *config = NULL;
-	struct config_file file;
+	struct config_files files;
+	int error;
 
-	config_problems_init(&problems, path);
-	config_file_read(&file, has_credentials(environment), &problems);
-	if (file.text) {
-		config = parse(file.text, file.len, file.read_by_others, environment, &problems);
+	config_problems_init(&problems, &source);
+	config_files_read(&files, path, has_credentials(environment), &problems, &entries);
+	config = compose(&entries, environment, &problems);
+	if (config) {
+		config->has_file = files.has_main;
 	}
-	config_file_done(&file);
-	return finish(config, &problems, problem, context, ret_config);
+	error = finish(config, &problems, problem, context, ret_config);
+	config_entries_done(&entries);
+	config_files_done(&files);
+	return error;
 }
 
 void config_free(struct config *config)

@@ -1,6 +1,7 @@
 /*
- * The configuration: finds the file, reads INI and the environment, and gives settings, or every
- * mistake in it at once. It does not know what runs under the configuration before it.
+ * The configuration: finds the file, reads it with its drop-ins and the environment, and gives
+ * settings, or every mistake in it at once. It does not know what runs under the configuration
+ * before it.
  */
 #pragma once
 
@@ -18,7 +19,9 @@ struct settings;
 struct config {
 	struct settings **profiles; /* owned, sorted by name; an element that was taken is NULL */
 	size_t n_profiles;
-	char *socket; /* [daemon] socket, or NULL */
+	bool has_file; /* the file that is meant is there; else all is from drop-ins or the
+			  environment */
+	char *socket;  /* [daemon] socket, or NULL */
 	unsigned max_connections, max_connections_per_uid, max_waiters;
 	unsigned rate_limit; /* requests a minute and uid, 0: none */
 	int64_t rate_limit_quarantine_delay_ms;
@@ -36,8 +39,9 @@ struct config {
 char *config_path(const char *path);
 
 /*
- * Reads the file at path; a file that does not exist is an empty one if the environment holds
- * credentials. Returns 0 and *ret_config, or -EINVAL after at least one problem of level
+ * Reads the file at path, then its drop-ins, the files *.conf in path.d; each is INI or JSON. A
+ * file that does not exist is an empty one if the environment holds credentials, or if there are
+ * drop-ins. Returns 0 and *ret_config, or -EINVAL after at least one problem of level
  * LOG_LEVEL_ERROR was told, or -ENOMEM.
  */
 int config_load(const char *path, const struct config_environment *environment,

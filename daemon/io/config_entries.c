@@ -13,6 +13,17 @@ static void entry_done(struct config_entry *entry)
 	free(entry->value);
 }
 
+struct config_place config_entry_place(const struct config_entry *entry)
+{
+	return (struct config_place){
+		.source = entry->source,
+		.line = entry->line,
+		.section = entry->section,
+		.key = entry->key,
+		.outside = entry->source == NULL,
+	};
+}
+
 bool config_entries_add(struct config_entries *entries, unsigned line, const char *section,
 	const char *key, const char *value, size_t value_len)
 {
@@ -21,6 +32,7 @@ bool config_entries_add(struct config_entries *entries, unsigned line, const cha
 		.key = key ? strdup(key) : NULL,
 		.value = value ? strndup(value, value_len) : NULL,
 		.line = line,
+		.source = entries->source,
 	};
 
 	if (entries->n == entries->capacity) {

@@ -105,9 +105,9 @@ void config_file_read(
 	/* Links are followed: tools that manage configurations place them. What counts is the file
 	 * behind them, and that is judged by its descriptor. O_NONBLOCK: opening a FIFO would wait
 	 * for its writer. */
-	int fd = open(problems->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open(problems->source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
-	*file = (struct config_file){0};
+	*file = (struct config_file){.is_there = fd >= 0};
 	if (fd >= 0) {
 		read_opened(fd, file, problems);
 		close(fd);

@@ -14,11 +14,12 @@ enum { CONFIG_FILE_SIZE_MAX = 1024 * 1024 /* bytes */ };
 struct config_file {
 	char *text; /* len bytes and a NUL; NULL: the file cannot be used */
 	size_t len;
+	bool is_there;       /* even if it cannot be used */
 	bool read_by_others; /* by more than its owner and the daemon's primary group */
 };
 
-/* Reads problems->path. What is wrong with the file is told; with `may_be_missing`, that there is
- * none is not wrong, and the text is empty. */
+/* Reads problems->source->path. What is wrong with the file is told; with `may_be_missing`, that
+ * there is none is not wrong, and the text is empty. */
 void config_file_read(
 	struct config_file *file, bool may_be_missing, struct config_problems *problems);
 

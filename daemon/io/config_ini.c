@@ -14,8 +14,6 @@
 #include "config_entries.h"
 #include "config_problems.h"
 
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
-
 /* One section's lines, with its heading; those before the first heading are one too. */
 struct part {
 	char *text;
@@ -289,11 +287,6 @@ void config_ini_read(
 {
 	struct part part = {.line = 1, .problems = problems, .entries = entries};
 
-	if (len >= strlen(BYTE_ORDER_MARK) &&
-		memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
-		text += strlen(BYTE_ORDER_MARK);
-		len -= strlen(BYTE_ORDER_MARK);
-	}
 	while (len > 0) {
 		unsigned lines = 0;
 

@@ -75,6 +75,27 @@ bool config_keys_find(const char *section, const char *name, enum config_key_num
 	return false;
 }
 
+const char *config_keys_separator(enum config_key_number key)
+{
+	switch (key) {
+	case CONFIG_KEY_ALLOW:
+	case CONFIG_KEY_RELOAD_ALLOW:
+	case CONFIG_KEY_PROXY_NO_PROXY:
+		return ", ";
+	case CONFIG_KEY_SCOPE:
+		return " ";
+	default:
+		return NULL;
+	}
+}
+
+bool config_keys_is_switch(enum config_key_number key)
+{
+	const char *fallback = config_keys[key].fallback;
+
+	return fallback && (strcmp(fallback, "true") == 0 || strcmp(fallback, "false") == 0);
+}
+
 const char *config_keys_nearest_section(const char *written)
 {
 	struct nearest nearest;

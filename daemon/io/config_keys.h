@@ -123,6 +123,12 @@ bool config_keys_has_section(const char *section);
 /* The key called name in section; false when there is none. */
 bool config_keys_find(const char *section, const char *name, enum config_key_number *ret_key);
 
+/* What stands between the elements of the key's value where it is a list, else NULL. */
+const char *config_keys_separator(enum config_key_number key);
+
+/* Whether the key is true or false. */
+bool config_keys_is_switch(enum config_key_number key);
+
 /* The section or key that was probably meant, or NULL. */
 const char *config_keys_nearest_section(const char *written);
 const char *config_keys_nearest(const char *section, const char *written);

@@ -8,15 +8,16 @@
 #include "proto/escape.h"
 
 struct config_problem {
+	unsigned file; /* its number; what is in no file comes first */
 	unsigned line;
 	size_t number; /* which it was, for what stands on the same line */
 	enum log_level level;
 	char *text;
 };
 
-void config_problems_init(struct config_problems *problems, const char *path)
+void config_problems_init(struct config_problems *problems, const struct config_source *source)
 {
-	*problems = (struct config_problems){.path = path};
+	*problems = (struct config_problems){.source = source};
 }
 
 void config_problems_done(struct config_problems *problems)
@@ -40,8 +41,8 @@ static void make_readable(char *text)
 }
 
 /* "FILE:LINE: [SECTION] KEY: " and the sentence; NULL when there is no memory. */
-__attribute__((format(printf, 3, 0))) static char *compose(
-	const char *path, const struct config_place *place, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static char *compose(const struct config_source *source,
+	const struct config_place *place, const char *format, va_list arguments)
 {
 	char *text = NULL;
 	size_t size;
@@ -51,7 +52,7 @@ __attribute__((format(printf, 3, 0))) static char *compose(
 		return NULL;
 	}
 	if (!place->outside) {
-		fprintf(out, "%s:", path);
+		fprintf(out, "%s:", source->path);
 		if (place->line > 0) {
 			fprintf(out, "%u:", place->line);
 		}
@@ -90,13 +91,14 @@ static struct config_problem *add(struct config_problems *problems)
 void config_problems_add(struct config_problems *problems, enum log_level level,
 	const struct config_place *place, const char *format, ...)
 {
+	const struct config_source *source = place->source ? place->source : problems->source;
 	struct config_problem *problem;
 	va_list arguments;
 	char *text;
 
 	problems->failed |= level == LOG_LEVEL_ERROR;
 	va_start(arguments, format);
-	text = compose(problems->path, place, format, arguments);
+	text = compose(source, place, format, arguments);
 	va_end(arguments);
 	problem = text ? add(problems) : NULL;
 	if (!problem) {
@@ -104,13 +106,22 @@ void config_problems_add(struct config_problems *problems, enum log_level level,
 		problems->no_memory = true;
 		return;
 	}
-	*problem = (struct config_problem){place->line, problems->n, level, text};
+	*problem = (struct config_problem){
+		.file = place->outside ? 0 : source->number,
+		.line = place->line,
+		.number = problems->n,
+		.level = level,
+		.text = text,
+	};
 }
 
-static int by_line(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
 	const struct config_problem *p = a, *q = b;
 
+	if (p->file != q->file) {
+		return p->file < q->file ? -1 : 1;
+	}
 	if (p->line != q->line) {
 		return p->line < q->line ? -1 : 1;
 	}
@@ -123,7 +134,9 @@ static bool told_before(const struct config_problems *problems, size_t number)
 {
 	const struct config_problem *list = problems->list;
 
-	for (size_t i = number; i > 0 && list[i - 1].line == list[number].line; i--) {
+	for (size_t i = number; i > 0 && list[i - 1].file == list[number].file &&
+				list[i - 1].line == list[number].line;
+		i--) {
 		if (strcmp(list[i - 1].text, list[number].text) == 0) {
 			return true;
 		}
@@ -135,7 +148,7 @@ void config_problems_tell(
 	struct config_problems *problems, config_problem_fn *problem, void *context)
 {
 	if (problems->n > 0) {
-		qsort(problems->list, problems->n, sizeof(problems->list[0]), by_line);
+		qsort(problems->list, problems->n, sizeof(problems->list[0]), by_place);
 	}
 	for (size_t i = 0; i < problems->n; i++) {
 		if (!told_before(problems, i)) {

@@ -1,6 +1,7 @@
 /*
  * The mistakes and warnings found in a configuration: collected in any order, told in the order of
- * its lines, each once. It does not know what is wrong.
+ * its files and
+ * lines, each once. It does not know what is wrong.
  */
 #pragma once
 
@@ -10,31 +11,39 @@
 #include "log.h"
 
 /*
- * Told of each mistake and warning, in the order of the lines, as "FILE:LINE: [SECTION] KEY: why,
- * and what would be right" (parts that do not apply are left out). It never holds a value of a
- * secret.
+ * Told of each mistake and warning, in the order of the files and lines, as "FILE:LINE: [SECTION]
+ * KEY: why, and what would be right" (parts that do not apply are left out). It never holds a value
+ * of a secret.
  */
 typedef void config_problem_fn(void *context, enum log_level level, const char *text);
 
+/* A file of the configuration. */
+struct config_source {
+	const char *path;    /* borrowed */
+	unsigned number;     /* in the order in which they are read; what a later one says is so */
+	bool read_by_others; /* no secret may stand in it */
+};
+
 /* Where something is wrong; parts that do not apply are 0 and NULL. Borrowed. */
 struct config_place {
-	unsigned line;       /* 0: no line of its own */
-	const char *section; /* as it stands in the brackets */
+	const struct config_source *source; /* NULL: the file that is read now */
+	unsigned line;                      /* 0: no line of its own */
+	const char *section;                /* as it stands in the brackets */
 	const char *key;
-	bool outside; /* not in the file, but in the environment */
+	bool outside; /* not in a file, but in the environment */
 };
 
 struct config_problem;
 
 struct config_problems {
-	const char *path; /* borrowed */
+	const struct config_source *source; /* the file that is read now; borrowed */
 	struct config_problem *list;
 	size_t n, capacity;
 	bool failed;    /* one of them is an error */
 	bool no_memory; /* something could not be kept; whoever runs out of memory may set it */
 };
 
-void config_problems_init(struct config_problems *problems, const char *path);
+void config_problems_init(struct config_problems *problems, const struct config_source *source);
 void config_problems_done(struct config_problems *problems);
 
 /* Keeps a mistake (LOG_LEVEL_ERROR) or warning. Bytes that are no readable text become "?". */

@@ -10,8 +10,8 @@
 struct reader {
 	struct config_sections *sections;
 	struct config_problems *problems;
-	bool read_by_others;
-	bool told_readers, told_gateway_password, told_too_many;
+	const struct config_source *told_readers; /* the last file that others can read */
+	bool told_gateway_password, told_too_many;
 };
 
 static bool is_blank(char c)
@@ -57,7 +57,7 @@ static bool is_profile_name(const char *name)
 
 static void tell_unknown_section(struct reader *reader, const struct config_entry *heading)
 {
-	const struct config_place place = {heading->line, heading->section, NULL, false};
+	const struct config_place place = config_entry_place(heading);
 	size_t word = strcspn(heading->section, " \t");
 	char *first = strndup(heading->section, word);
 	const char *nearest = first ? config_keys_nearest_section(first) : NULL;
@@ -94,7 +94,7 @@ static struct config_section *find_section(
 static bool check_heading(
 	struct reader *reader, const struct config_entry *heading, const char *profile)
 {
-	const struct config_place place = {heading->line, heading->section, NULL, false};
+	const struct config_place place = config_entry_place(heading);
 	const struct config_section *first;
 
 	if (profile && !is_profile_name(profile)) {
@@ -110,13 +110,13 @@ static bool check_heading(
 		return false;
 	}
 	first = find_section(reader->sections, heading->section, profile);
-	if (first) {
+	if (first && first->latest->source == heading->source) {
 		config_error(reader->problems, &place,
 			"this section stands twice; put its keys under line %u, where it began",
-			first->heading->line);
+			first->latest->line);
 		return false;
 	}
-	if (profile && reader->sections->n_profiles == CONFIG_PROFILES_MAX) {
+	if (!first && profile && reader->sections->n_profiles == CONFIG_PROFILES_MAX) {
 		if (!reader->told_too_many) {
 			config_error(reader->problems, &place, "there are more than %d profiles",
 				CONFIG_PROFILES_MAX);
@@ -138,6 +138,11 @@ static struct config_section *open_section(
 	if (!check_heading(reader, heading, profile)) {
 		return NULL;
 	}
+	section = find_section(sections, heading->section, profile);
+	if (section) {
+		section->latest = heading;
+		return section;
+	}
 	if (sections->n == sections->capacity) {
 		size_t capacity = sections->capacity ? 2 * sections->capacity : 16;
 		struct config_section *list = reallocarray(sections->list, capacity, sizeof(*list));
@@ -153,10 +158,12 @@ static struct config_section *open_section(
 	sections->n_profiles += profile != NULL;
 	*section = (struct config_section){
 		.heading = heading,
+		.latest = heading,
 		.profile = profile,
 		.values = {.problems = reader->problems,
 			.environment = sections->common.environment,
 			.section = profile ? heading->section : NULL,
+			.source = heading->source,
 			.line = heading->line},
 	};
 	return section;
@@ -234,11 +241,12 @@ static bool may_be_empty(const char *section)
 static bool check_value(struct reader *reader, enum config_key_number key,
 	const struct config_entry *entry, const struct config_place *place)
 {
-	if (is_secret(key) && reader->read_by_others && !reader->told_readers) {
+	if (is_secret(key) && entry->source->read_by_others &&
+		reader->told_readers != entry->source) {
 		config_error(reader->problems, place,
 			"others can read this file, and so this secret; chmod 0600 the file (or "
 			"0640 with the daemon's group), or keep the secret in a file of its own");
-		reader->told_readers = true;
+		reader->told_readers = entry->source;
 	}
 	if (*entry->value == '\0' && may_be_empty(entry->section)) {
 		return false;
@@ -257,10 +265,26 @@ static bool check_value(struct reader *reader, enum config_key_number key,
 	return true;
 }
 
+/* Of the ways to write a secret, the one in a later file goes before another in an earlier one. */
+static void replace_ways(struct config_values *values, enum config_key_number key,
+	const struct config_source *source)
+{
+	enum settings_secret_number secret = config_keys_secret(key);
+
+	for (size_t form = 0; secret != SETTINGS_SECRETS && form < CONFIG_SECRET_FORMS; form++) {
+		enum config_key_number way = config_secret_keys[secret][form];
+
+		if (way != CONFIG_KEY_COUNT && values->entries[way] &&
+			values->entries[way]->source != source) {
+			values->entries[way] = NULL;
+		}
+	}
+}
+
 static void add_key(
 	struct reader *reader, struct config_section *section, const struct config_entry *entry)
 {
-	const struct config_place place = {entry->line, entry->section, entry->key, false};
+	const struct config_place place = config_entry_place(entry);
 	const char *kind = section->profile ? CONFIG_PROFILE_SECTION : entry->section;
 	const struct config_entry **known;
 	enum config_key_number key;
@@ -270,13 +294,14 @@ static void add_key(
 		return;
 	}
 	known = &section->values.entries[key];
-	if (*known) {
+	if (*known && (*known)->source == entry->source) {
 		config_error(reader->problems, &place,
 			"this key stands twice in its section; the first is on line %u",
 			(*known)->line);
 		return;
 	}
 	if (check_value(reader, key, entry, &place)) {
+		replace_ways(&section->values, key, entry->source);
 		*known = entry;
 	}
 }
@@ -312,10 +337,9 @@ static void inherit(struct config_values *values, const struct config_values *co
 }
 
 void config_sections_read(struct config_sections *sections, const struct config_entries *entries,
-	bool read_by_others, const struct config_environment *environment,
-	struct config_problems *problems)
+	const struct config_environment *environment, struct config_problems *problems)
 {
-	struct reader reader = {sections, problems, read_by_others, false, false, false};
+	struct reader reader = {.sections = sections, .problems = problems};
 	struct config_section *section = NULL;
 
 	*sections = (struct config_sections){

@@ -17,8 +17,9 @@ enum {
 };
 
 struct config_section {
-	const struct config_entry *heading;
-	const char *profile; /* its name, NULL: a section for all */
+	const struct config_entry *heading; /* the first */
+	const struct config_entry *latest;  /* that of the last file which goes on with it */
+	const char *profile;                /* its name, NULL: a section for all */
 	struct config_values values;
 };
 
@@ -29,9 +30,8 @@ struct config_sections {
 	struct config_values common; /* what stands outside of the profiles */
 };
 
-/* read_by_others: no secret may stand in this configuration. Entries, environment
+/* What stands in a later file goes before what stands in an earlier one. Entries, environment
  * and problems are borrowed for as long as the sections live. */
 void config_sections_read(struct config_sections *sections, const struct config_entries *entries,
-	bool read_by_others, const struct config_environment *environment,
-	struct config_problems *problems);
+	const struct config_environment *environment, struct config_problems *problems);
 void config_sections_done(struct config_sections *sections);

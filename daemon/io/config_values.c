@@ -19,16 +19,19 @@ struct config_place config_values_place(
 	const struct config_entry *entry = values->entries[key];
 
 	if (entry) {
-		return (struct config_place){
-			entry->line, entry->section, entry->key, entry->section == NULL};
+		return config_entry_place(entry);
 	}
 	if (!values->section) {
 		return (struct config_place){
 			.section = config_keys[key].section, .key = config_keys[key].name};
 	}
-	return (struct config_place){values->line, values->section,
-		config_keys[key].in_profile ? config_keys[key].in_profile : config_keys[key].name,
-		false};
+	return (struct config_place){
+		.source = values->source,
+		.line = values->line,
+		.section = values->section,
+		.key = config_keys[key].in_profile ? config_keys[key].in_profile
+						   : config_keys[key].name,
+	};
 }
 
 bool config_values_judge(
@@ -64,8 +67,8 @@ bool config_values_own(const struct config_values *values, enum config_key_numbe
 {
 	const struct config_entry *entry = values->entries[key];
 
-	return entry && entry->section && values->section &&
-	       strcmp(entry->section, values->section) == 0;
+	return entry && entry->section &&
+	       strncmp(entry->section, CONFIG_PROFILE_SECTION, strlen(CONFIG_PROFILE_SECTION)) == 0;
 }
 
 bool config_values_parse_bool(const char *text, bool *ret_value)
@@ -133,7 +136,8 @@ int64_t config_values_number(const struct config_values *values, enum config_key
 
 char *config_values_path(const struct config_values *values, enum config_key_number key)
 {
-	const char *file = values->problems->path;
+	const struct config_entry *entry = values->entries[key];
+	const char *file = entry && entry->source ? entry->source->path : "";
 	const char *slash = strrchr(file, '/');
 	const char *path = config_values_text(values, key);
 	char *joined;

@@ -20,8 +20,9 @@ struct tls;
 struct config_values {
 	struct config_problems *problems;
 	const struct config_entry *entries[CONFIG_KEY_COUNT]; /* NULL: absent */
-	const char *section; /* the profile's heading; NULL: not in a profile */
-	unsigned line;       /* of that heading */
+	const char *section;                /* the profile's heading; NULL: not in a profile */
+	const struct config_source *source; /* where that heading stands */
+	unsigned line;
 	bool insecure_http;
 	const struct config_environment *environment;
 	struct tls *tls; /* reads each file of authorities once, however many profiles name it */
@@ -60,7 +61,7 @@ bool config_values_bool(const struct config_values *values, enum config_key_numb
 int64_t config_values_number(const struct config_values *values, enum config_key_number key,
 	int64_t min, int64_t max, const char *unit);
 
-/* A path, to be freed; a relative one is taken from the directory of the configuration file. */
+/* A path, to be freed; a relative one is taken from the directory of the file that it stands in. */
 char *config_values_path(const struct config_values *values, enum config_key_number key);
 
 /* The absolute path of a Unix socket, to be freed. */

@@ -15,6 +15,12 @@
 #include "proto/payload.h"
 
 enum {
+	US_PER_MS = 1000,
+
+	/* A peer that waits for its turn is told of in each turn of the loop. To stop that costs
+	 * two system calls, as much as some tellings. */
+	PEER_TELLINGS_MAX = 8,
+
 	/* What a peer that is not read from waits for: that the other side goes away. What it sends
 	 * and half a close are told once, not again and again. (EV_CLOSED would miss those who
 	 * leave with answers unread, epoll's EPOLLERR.) */
@@ -42,6 +48,8 @@ struct peer {
 	int fd;
 	unsigned pending;
 	short armed;      /* what the event is waiting for */
+	short told;       /* what it has told since the last turn, */
+	short tellings;   /* and how often */
 	bool in_turn;     /* lines are being handled: answers are collected, and sent at the end */
 	bool input_ended; /* nothing is read any more: the other side is done, or sent what cannot
 			     be followed */
@@ -49,7 +57,7 @@ struct peer {
 	bool dead;        /* to be freed in the next turn */
 };
 
-static void peer_turn(evutil_socket_t fd, short what, void *context);
+static void on_event(evutil_socket_t fd, short what, void *context);
 
 /* ---- who */
 
@@ -113,9 +121,6 @@ static int64_t patience(const struct peer *peer)
 {
 	int64_t now_ms, until_ms = INT64_MAX;
 
-	if (peer->lines_left && may_read(peer)) {
-		return 0;
-	}
 	if (peer->line_began_ms != 0 && may_read(peer)) {
 		until_ms = peer->line_began_ms + PEER_REQUEST_TIMEOUT_MS;
 	}
@@ -146,8 +151,12 @@ static void arm(struct peer *peer)
 	struct timeval timeout;
 
 	watch_line(peer);
+	if (peer->lines_left && may_read(peer)) {
+		peer->ops->ready(peer->context);
+		return;
+	}
 	wait_ms = patience(peer);
-	if (may_read(peer) && !peer->lines_left) {
+	if (may_read(peer)) {
 		wanted |= EV_READ;
 	}
 	if (!STAILQ_EMPTY(&peer->output)) {
@@ -162,7 +171,7 @@ static void arm(struct peer *peer)
 	event_del(&peer->event);
 	peer->armed = 0;
 	event_assign(&peer->event, event_get_base(&peer->event), wanted != 0 ? peer->fd : -1,
-		(short)(wait_ms < 0 ? wanted | EV_PERSIST : wanted), peer_turn, peer);
+		(short)(wait_ms < 0 ? wanted | EV_PERSIST : wanted), on_event, peer);
 	timeout = to_timeval(wait_ms);
 	if (event_add(&peer->event, wait_ms < 0 ? NULL : &timeout) < 0) {
 		peer_close(peer);
@@ -305,7 +314,7 @@ void peer_pending(struct peer *peer, int change)
 {
 	peer->pending += (unsigned)change;
 	if (change < 0 && !peer->dead && !peer->in_turn) {
-		settle(peer);
+		peer->ops->ready(peer->context);
 	}
 }
 
@@ -317,15 +326,15 @@ static void stop_reading(struct peer *peer)
 }
 
 /* Handles the lines there are, as far as the limits allow. */
-static void handle_lines(struct peer *peer)
+static void handle_lines(struct peer *peer, int64_t now_us, int64_t until_us)
 {
 	char *line;
 	size_t len;
 
 	peer->lines_left = false;
 	for (int i = 0; !peer->dead; i++) {
-		if (i == PEER_LINES_A_TURN || peer->pending >= PEER_PENDING_MAX ||
-			peer->output_len >= PEER_OUTPUT_MAX) {
+		if (i == PEER_LINES_A_TURN || now_us >= until_us ||
+			peer->pending >= PEER_PENDING_MAX || peer->output_len >= PEER_OUTPUT_MAX) {
 			peer->lines_left =
 				true; /* or there is none, which the next turn finds out */
 			return;
@@ -333,7 +342,8 @@ static void handle_lines(struct peer *peer)
 		switch (frame_next(&peer->frame, &line, &len)) {
 		case FRAME_LINE:
 			peer->line_began_ms = 0;
-			if (!peer->ops->line(peer->context, line, len)) {
+			now_us = i > 0 ? clock_now_us() : now_us;
+			if (!peer->ops->line(peer->context, line, len, now_us / US_PER_MS)) {
 				stop_reading(peer);
 				return;
 			}
@@ -368,7 +378,7 @@ static bool is_gone(const struct peer *peer)
 	return poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLHUP | POLLERR));
 }
 
-static void read_lines(struct peer *peer)
+static void read_lines(struct peer *peer, int64_t now_us, int64_t until_us)
 {
 	static char bytes[PEER_READ_SIZE]; /* one loop, one turn at a time */
 	ssize_t n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -388,18 +398,37 @@ static void read_lines(struct peer *peer)
 		peer_close(peer);
 		return;
 	}
-	handle_lines(peer);
+	handle_lines(peer, now_us, until_us);
 	keep_rest(peer);
 	explicit_bzero(bytes, (size_t)n); /* a request may hold a token */
 }
 
-static bool is_out_of_time(const struct peer *peer)
+void peer_turn(struct peer *peer, int64_t now_us, int64_t until_us)
 {
-	return (peer->line_began_ms != 0 || peer->stalled_ms != 0) && patience(peer) == 0 &&
-	       !(peer->lines_left && may_read(peer));
+	short told = peer->told;
+
+	peer->told = 0;
+	peer->tellings = 0;
+	peer_flush(peer);
+	if (peer->dead) {
+		return;
+	}
+	peer->in_turn = true;
+	if (peer->lines_left && may_read(peer)) {
+		handle_lines(peer, now_us, until_us);
+		keep_rest(peer);
+	} else if ((told & EV_READ) && may_read(peer)) {
+		read_lines(peer, now_us, until_us);
+	} else if ((told & EV_TIMEOUT) && patience(peer) == 0) {
+		peer_close(peer);
+	}
+	peer->in_turn = false;
+	if (!peer->dead) {
+		settle(peer);
+	}
 }
 
-static void peer_turn(evutil_socket_t fd, short what, void *context)
+static void on_event(evutil_socket_t fd, short what, void *context)
 {
 	struct peer *peer = context;
 
@@ -414,25 +443,12 @@ static void peer_turn(evutil_socket_t fd, short what, void *context)
 		}
 		return;
 	}
-	peer->in_turn = true;
-	if (what & EV_WRITE) {
-		peer_flush(peer);
+	if (++peer->tellings == PEER_TELLINGS_MAX) {
+		event_del(&peer->event); /* until its turn has come */
+		peer->armed = 0;
 	}
-	if (peer->dead) {
-		return;
-	}
-	if (peer->lines_left && may_read(peer)) {
-		handle_lines(peer);
-		keep_rest(peer);
-	} else if (what & EV_READ) {
-		read_lines(peer);
-	} else if ((what & EV_TIMEOUT) && is_out_of_time(peer)) {
-		peer_close(peer);
-	}
-	peer->in_turn = false;
-	if (!peer->dead) {
-		settle(peer);
-	}
+	peer->told |= what;
+	peer->ops->ready(peer->context);
 }
 
 /* ---- life */
@@ -449,7 +465,7 @@ struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *op
 	peer->context = context;
 	frame_init(&peer->frame);
 	STAILQ_INIT(&peer->output);
-	event_assign(&peer->event, base, fd, EV_READ | EV_PERSIST, peer_turn, peer);
+	event_assign(&peer->event, base, fd, EV_READ | EV_PERSIST, on_event, peer);
 	if (event_add(&peer->event, NULL) < 0) {
 		free(peer);
 		return NULL;
@@ -467,7 +483,7 @@ void peer_close(struct peer *peer)
 	}
 	peer->dead = true;
 	event_del(&peer->event);
-	event_assign(&peer->event, event_get_base(&peer->event), -1, 0, peer_turn, peer);
+	event_assign(&peer->event, event_get_base(&peer->event), -1, 0, on_event, peer);
 	event_add(&peer->event, &now);
 }
 

@@ -18,9 +18,9 @@ struct payload;
 struct peer;
 
 enum {
-	PEER_READ_SIZE = 16 * 1024,   /* bytes read in one turn of the loop */
+	PEER_READ_SIZE = 16 * 1024,   /* bytes read in one turn */
 	PEER_WRITE_SIZE = 64 * 1024,  /* bytes written at once */
-	PEER_LINES_A_TURN = 64,       /* lines handled before others have their turn */
+	PEER_LINES_A_TURN = 64,       /* lines handled in one turn */
 	PEER_PENDING_MAX = 64,        /* requests not answered yet, above which nothing is read */
 	PEER_OUTPUT_MAX = 128 * 1024, /* bytes of answers not read yet, likewise */
 	PEER_REQUEST_TIMEOUT_MS = 10 * 1000, /* for a line to be complete */
@@ -28,9 +28,11 @@ enum {
 };
 
 struct peer_ops {
+	/* There is something to do: peer_turn() is to be called, but not from within. */
+	void (*ready)(void *context);
 	/* A line (line[len] is NUL, the text may be written to). False: answers that are out are
 	 * still sent, then it is closed. */
-	bool (*line)(void *context, char *line, size_t len);
+	bool (*line)(void *context, char *line, size_t len, int64_t now_ms);
 	/* A line longer than frame.h allows; handled like a false from line(). */
 	void (*too_long)(void *context);
 	/* The peer is gone, for whatever reason; it must not be used any more. */
@@ -53,6 +55,10 @@ void peer_credentials_done(struct peer_credentials *credentials);
 /* Takes fd over, unless it returns NULL: there is no memory. */
 struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *ops, void *context);
 
+/* Does what there is to do, all times on clock_now_us()'s scale: lines are handled until until_us,
+ * at least one. */
+void peer_turn(struct peer *peer, int64_t now_us, int64_t until_us);
+
 /* Closes it; closed() is called in a later turn of the loop. */
 void peer_close(struct peer *peer);
 
@@ -60,7 +66,7 @@ void peer_close(struct peer *peer);
 void peer_free(struct peer *peer);
 
 /* Puts out an answer: head, which is copied, then payload, which is shared. It leaves when line()
- * returns, or with peer_pending(-1). */
+ * returns, or in the turn that follows peer_pending(-1). */
 void peer_send(struct peer *peer, const char *head, size_t head_len, struct payload *payload);
 
 /* A request of it will be answered later (1), or was (-1). */

@@ -351,7 +351,7 @@ def flood(daemon, kind, connections=1, **options):
     with subprocess.Popen([sys.executable, os.environ["GCTOKEND_FLOOD"], daemon.socket, kind, str(connections)],
                           **options) as process:
         try:
-            wait_until(lambda: status(daemon)["connections"] > 1 or kind == "churn")
+            wait_until(lambda: status(daemon)["connections"] > connections or kind == "churn")
             time.sleep(0.2)
             yield
             assert process.poll() is None, "the flood has ended"
@@ -378,6 +378,18 @@ def test_flood_of_one_connection_does_not_delay_another(daemon, kind):
         found = latencies(daemon, 0.8)
     assert found[int(len(found) * 0.99) - 1] < 0.1 * SLOWNESS
     wait_alone(daemon)
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("kind", ["tokens", "infos", "status"])
+def test_flood_of_many_connections_of_one_uid_does_not_delay_others(kind):
+    """The connections of a uid share its turns, and several heavy requests are not one turn."""
+    with Sandbox() as server, Daemon(profile(server, allow=may_get(0, ALICE))) as daemon:
+        daemon.wait_state("fresh")
+        with flood(daemon, kind, 256, user=ALICE, group=ALICE, extra_groups=[]):
+            found = latencies(daemon, 0.8)
+        assert found[int(len(found) * 0.99) - 1] < 0.05 * SLOWNESS
+        wait_alone(daemon)
 
 
 # Numbers of connections

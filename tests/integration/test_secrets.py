@@ -230,10 +230,13 @@ def test_secret_in_a_wrong_place_of_the_configuration_is_not_told():
                      f"[profile x]\nclient_id = x\nclient_secret = {secret * 2000}",
                      f"[profile x]\ntoken_url = http://user:{secret}@127.0.0.1/",
                      f"[profile x]\nclient_secret = \"{secret}\"\ntoken_url = https://example.com/oauth/token",
-                     f"[proxy]\npassword = {secret}",
+                     f"[proxy]\nurl = http://user:{secret}@127.0.0.1:3128",
+                     f"[proxy]\nurl = http://127.0.0.1:3128\npassword = {secret}",
                      f"[gateway]\nhost = x.example.com\npassword = {secret}\nusername = x\nport = x",
                      f"[tls]\nclient_key = {secret}\nclient_key_passphrase = {secret}",
-                     f"\x00{secret}", f"{{\"profile\": {{\"default\": {{\"client_secret\": \"{secret}\"}}}}}}"):
+                     f"\x00{secret}", f"{{\"profile\": {{\"default\": {{\"client_secret\": \"{secret}\"}}}}}}",
+                     f"{{\"profile\": {{\"default\": {{\"client_secret\": \"{secret}}}}}}}",
+                     f"{{\"profile\": {{\"default\": {{\"client_id\": true, \"client_secret\": [\"{secret}\"]}}}}}}"):
             daemon.write_config(text + "\n")
             reply = daemon.ask("system.reload")
             assert "error" in reply, text

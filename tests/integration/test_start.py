@@ -383,6 +383,18 @@ def test_socket_may_be_named_in_the_file_and_the_option_goes_before_it(place):
         assert not os.path.exists(f"{place}/file/s")
 
 
+def test_socket_that_a_reload_names_is_told_to_be_for_the_next_start(place):
+    path = write(f"{place}/c", f"[daemon]\nsocket = {place}/s\n" + INLINE)
+    with started("--config", path, socket_path=f"{place}/s", stderr=subprocess.PIPE) as process, \
+            Connection(f"{place}/s") as connection:
+        write(path, INLINE.replace("[profile", f"[daemon]\nsocket = {place}/other\n[profile", 1))
+        assert "data" in connection.ask("system.reload")
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=TIMEOUT_S)
+        assert f"the socket stays {place}/s; {place}/other takes effect at the next start" in log
+        assert not os.path.exists(f"{place}/other")
+
+
 def test_socket_that_a_dead_daemon_left_is_replaced(server, place):
     path = f"{place}/s"
     with Daemon(profile(server), socket_path=path) as daemon:

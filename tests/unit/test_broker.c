@@ -54,7 +54,7 @@ START_TEST(a_thousand_callers_make_one_request_and_each_is_answered_once)
 		caller_get(&callers[i], profile, 0, NULL);
 		ck_assert(callers[i].waits);
 	}
-	ck_assert_uint_eq(broker_waiting(world.broker, profile), 1000);
+	ck_assert_uint_eq(profile->waiters.n, 1000);
 	world_run_until(world.now_ms + 1000);
 	ck_assert_uint_eq(world.started, 1);
 	world_grant(world_attempt(), "one", HOUR_MS);

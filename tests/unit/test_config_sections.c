@@ -290,8 +290,6 @@ START_TEST(text_that_is_none_is_told)
 {
 	config_fixture_check(
 		"[general]\nhost = \xff\n", "error FILE: the file is not UTF-8 text\n");
-	config_fixture_check(" \n {\"general\": {}}\n",
-		"error FILE: JSON is not yet supported by this version; write INI\n");
 }
 END_TEST
 
