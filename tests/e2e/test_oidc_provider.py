@@ -1,161 +1,27 @@
 """The real programs against a real authorization server: npm's oidc-provider with the grant
 client_credentials. What it issues is checked by itself (introspection, RFC 7662) and, for JWTs, by
 npm's jose through its JWKS.
-
-$GCTOKEND_E2E is a directory with this one's .mjs and package files, in which npm ci has been run.
 """
 
-import base64
-import http.client
 import json
-import os
-import shutil
-import subprocess
-import tempfile
-import threading
 import time
 import urllib.parse
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
 
 from daemon import SLOWNESS, Daemon
-
-DIRECTORY = os.environ["GCTOKEND_E2E"]
-SKIP_STATUS = 77  # meson's
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 30
-HTTP_TIMEOUT_S = 30
-VERIFY_TIMEOUT_S = 60
+from provider import RESOURCES, Provider, at_once, basic, client, private_file, profile
 
 # RFC 6749 appendix A: what an id and a secret may hold.
 VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
 
-# The provider's resources, and what a token for each of them is signed with.
-RESOURCES = [("https://rs256.example/", "RS256"), ("https://es256.example/", "ES256")]
 OPAQUE_RESOURCE = "https://opaque.example/"
 
 # A token of 8 s is refreshed after 5.6 to 6.4 s. The provider counts in whole seconds, so it may
 # end it after 7.
 SHORT_LIFETIME_S = 8
 EARLIEST_REFRESH_S = 5
-
-
-@pytest.fixture(scope="session", autouse=True)
-def whole_setup():
-    """Nothing can be tested without npm's part; the exit status tells meson that it was skipped."""
-    if not shutil.which("node"):
-        pytest.exit("node is missing: apt install nodejs npm", SKIP_STATUS)
-    if not os.path.isdir(os.path.join(DIRECTORY, "node_modules")):
-        pytest.exit(f"run npm ci --ignore-scripts --prefix {DIRECTORY}", SKIP_STATUS)
-
-
-def client(client_id="demo", secret="demo-secret", auth="basic", **metadata):
-    """A client as the provider registers it (RFC 7591)."""
-    return {"client_id": client_id, "client_secret": secret,
-            "token_endpoint_auth_method": "client_secret_" + auth, **metadata}
-
-
-class Provider:
-    """One provider with these clients; its tokens live so many seconds."""
-
-    API = client("api", "api-secret", grant_types=[])
-
-    def __init__(self, *clients, lifetime=3600):
-        self.issuer = None
-        self._setup = {"clients": [self.API, *clients], "lifetime": lifetime}
-        self._process = None
-        self._stderr = tempfile.TemporaryFile()
-
-    def __enter__(self):
-        self._process = subprocess.Popen(
-            ["node", os.path.join(DIRECTORY, "provider.mjs")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr)
-        timer = threading.Timer(START_TIMEOUT_S, self._process.kill)
-        timer.start()
-        self._process.stdin.write(json.dumps(self._setup).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        timer.cancel()
-        if not line:
-            self.__exit__()
-        self.issuer = json.loads(line)["issuer"]
-        return self
-
-    def __exit__(self, *exception):
-        self._process.stdin.close()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._stderr.seek(0)
-        print(self._stderr.read().decode("utf-8", "replace"))
-        self._stderr.close()
-        assert self._process.returncode == 0
-
-    def requests(self):
-        """The token requests answered so far."""
-        return self._call("GET", "/_requests")
-
-    def introspect(self, token):
-        """What the provider says of an opaque token now (RFC 7662)."""
-        return self._call("POST", "/token/introspection", {"token": token}, self.API)
-
-    def revoke(self, token, owner):
-        """RFC 7009."""
-        self._call("POST", "/token/revocation", {"token": token}, owner)
-
-    def verify(self, token, audience, algorithm):
-        """Has jose verify a JWT: a CompletedProcess, whose output is the claims."""
-        return subprocess.run(
-            ["node", os.path.join(DIRECTORY, "verify.mjs"), self.issuer, audience, algorithm],
-            input=token, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_S)
-
-    def _call(self, method, path, form=None, as_client=None):
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
-        if as_client:
-            headers["Authorization"] = "Basic " + basic(as_client)
-        connection = http.client.HTTPConnection(
-            urllib.parse.urlsplit(self.issuer).netloc, timeout=HTTP_TIMEOUT_S)
-        try:
-            connection.request(method, path, urllib.parse.urlencode(form or {}), headers)
-            answer = connection.getresponse()
-            body = answer.read()
-        finally:
-            connection.close()
-        assert answer.status == 200, body
-        return json.loads(body) if body else None
-
-
-def basic(registered):
-    """RFC 6749 section 2.3.1."""
-    pair = [urllib.parse.quote_plus(registered[part]) for part in ("client_id", "client_secret")]
-    return base64.b64encode(":".join(pair).encode()).decode()
-
-
-def profile(provider, registered, name="default", **keys):
-    """A [profile] section for a client; keys are further keys, None leaves one out."""
-    settings = {"grant": "client_credentials", "client_id": registered["client_id"],
-                "client_secret": registered["client_secret"],
-                "client_auth": registered["token_endpoint_auth_method"][len("client_secret_"):],
-                "token_url": provider.issuer + "/token", **keys}
-    lines = [f"{key} = {value}" for key, value in settings.items() if value is not None]
-    return f"[profile {name}]\n" + "\n".join(lines) + "\n"
-
-
-def private_file(path, text):
-    with open(path, "w", encoding="utf-8", opener=lambda *of: os.open(*of, 0o600)) as file:
-        file.write(text)
-    return path
-
-
-def at_once(calls):
-    """Runs each in a thread; their results."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [running.result() for running in [pool.submit(call) for call in calls]]
 
 
 both_ways = pytest.mark.parametrize("auth", ["basic", "post"])

@@ -12,6 +12,7 @@ import subprocess
 
 TIMEOUT_S = 60
 P256_BYTES = 32
+DAYS = 30
 
 ALGORITHMS = {"RS256": ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], "ES256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
 
@@ -41,18 +42,34 @@ class Key:
 
     def __init__(self, directory, algorithm, name):
         self.algorithm = algorithm
+        self.name = name
         self.private, self.public, self.certificate = (
             os.path.join(directory, f"{name}.{kind}") for kind in ("key", "pub", "pem"))
 
     @classmethod
-    def make(cls, directory, algorithm="ES256", name=None):
+    def make(cls, directory, algorithm="ES256", name=None, issuer=None, extensions=None):
+        """Signed by issuer where one is given; extensions are lines as openssl's configuration has them."""
         key = cls(directory, algorithm, name or algorithm.lower())
         openssl("genpkey", "-algorithm", *ALGORITHMS[algorithm], "-out", key.private)
         os.chmod(key.private, 0o600)
         openssl("pkey", "-in", key.private, "-pubout", "-out", key.public)
-        openssl("req", "-x509", "-key", key.private, "-subj", "/CN=" + os.path.basename(key.private),
-                "-days", "30", "-out", key.certificate)
+        request = ["req", "-new", "-key", key.private, "-subj", "/CN=" + key.name]
+        for extension in extensions.splitlines() if extensions else []:
+            request += ["-addext", extension]
+        if issuer:
+            signing = openssl(*request)
+            openssl("x509", "-req", "-days", DAYS, "-CA", issuer.certificate, "-CAkey", issuer.private,
+                    "-copy_extensions", "copyall", "-out", key.certificate, data=signing)
+        else:
+            openssl(*request, "-x509", "-days", DAYS, "-out", key.certificate)
         return key
+
+    def encrypt(self, directory, passphrase):
+        """The path of a copy of the private key that needs a passphrase."""
+        path = os.path.join(directory, self.name + ".encrypted.key")
+        openssl("pkcs8", "-topk8", "-in", self.private, "-passout", "stdin", "-out", path, data=passphrase.encode())
+        os.chmod(path, 0o600)
+        return path
 
     def jwt(self, claims, **header):
         """A JWT of claims (RFC 7515 section 3.1)."""
