@@ -5,7 +5,6 @@ import datetime
 import fcntl
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
