@@ -10,6 +10,7 @@ The binaries are $GCTOKEND and $GCTOKEN; $GCTOKEND_WRAPPER (for example "valgrin
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -31,6 +32,11 @@ def profile(server, name="default", client_id="demo", secret="demo-secret", url=
                 "token_url": (url or server.http) + "/oauth/token", **keys}
     lines = [f"{key} = {value}" for key, value in settings.items() if value is not None]
     return f"[profile {name}]\n" + "\n".join(lines) + "\n"
+
+
+def own_words(text):
+    """Without what valgrind says of system calls that it does not know."""
+    return re.sub(r"^--\d+-- .*\n", "", text, flags=re.MULTILINE)
 
 
 class Connection:

@@ -5,7 +5,6 @@ import datetime
 import fcntl
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -17,7 +16,7 @@ import time
 import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, acting_as, wait_until
-from daemon import SLOWNESS, Connection, Daemon, check_config, profile
+from daemon import SLOWNESS, Connection, Daemon, check_config, own_words, profile
 from sandbox import Sandbox
 
 DONE, FAILURE, USAGE, TEMPORARY, BAD_CONFIG = 0, 1, 2, 6, 78
@@ -35,11 +34,6 @@ INLINE = DEAD.format("client_secret = inline-secret")
 
 def command(*arguments):
     return shlex.split(os.environ.get("GCTOKEND_WRAPPER", "")) + [os.environ["GCTOKEND"], *map(str, arguments)]
-
-
-def own_words(text):
-    """Without what valgrind says of system calls that it does not know."""
-    return re.sub(r"^--\d+-- .*\n", "", text, flags=re.MULTILINE)
 
 
 def run(*arguments, environment=None, **options):
