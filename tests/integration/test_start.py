@@ -489,12 +489,12 @@ def test_signal_answers_those_who_wait_and_ends_within_a_second(number, tls):
         config = "".join(profile(server, name, refresh_token_wait_max=300, **keys) for name in ("default", "two"))
         with Daemon(config) as daemon:
             server.wait(lambda stats: stats["in_flight"] == 2)
-            connections = [daemon.connect() for _ in range(20)]
+            connections = [daemon.connect() for _ in range(500)]
             for connection in connections:
                 connection.send("auth.getJwtToken", reference=7)
             with subprocess.Popen([os.environ["GCTOKEN"], "get", "two", "--timeout", "60", "--socket", daemon.socket],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
-                wait_until(lambda: daemon.info()["waiters"] == 20 and daemon.info("two")["waiters"] == 1)
+                wait_until(lambda: daemon.info()["waiters"] == 500 and daemon.info("two")["waiters"] == 1)
                 began = time.monotonic()
                 daemon.signal(number)
                 assert daemon.wait() == DONE
