@@ -13,8 +13,9 @@ import datetime
 import threading
 import time
 
-# One request: when it was sent (seconds since the epoch), how long it took, what came.
-Call = collections.namedtuple("Call", "at took reply")
+# One request: when it was sent and when its answer was there (seconds since the epoch), how long it took in fairness,
+# what came.
+Call = collections.namedtuple("Call", "at came took reply")
 
 
 def seconds(text):
@@ -77,7 +78,9 @@ class Caller:
         try:
             with self._daemon.connect() as connection:
                 while not self._ending.wait(self._every):
-                    call = Call(time.time(), *fairly_timed(self._daemon, connection.get, self._profile))
+                    at = time.time()
+                    took, reply = fairly_timed(self._daemon, connection.get, self._profile)
+                    call = Call(at, time.time(), took, reply)
                     self.calls.append(call)
                     if self._check:
                         self._check(call)
