@@ -14,9 +14,8 @@ import pytest
 from callers import wait_until
 from daemon import PACE, SLOWNESS, Daemon, profile
 from sandbox import Sandbox
-from traffic import in_background, peak_kib, slowest, timed
+from traffic import CACHED_MAX_S, in_background, peak_kib, slowest, timed
 
-CACHED_MAX_S = 0.020 * SLOWNESS
 HOST_ATTEMPTS_MAX = 8
 PROFILES = 300
 

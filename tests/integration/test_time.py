@@ -10,10 +10,8 @@ import pytest
 from callers import wait_until
 from daemon import PACE, SLOWNESS, Daemon, profile
 from sandbox import Sandbox
-from traffic import Caller, in_background, seconds, slowest, timed
+from traffic import CACHED_MAX_S, Caller, in_background, seconds, slowest, timed
 
-# A caller whose token is there is answered within this, whatever else goes on.
-CACHED_MAX_S = 0.020 * SLOWNESS
 # What the machine may add to a time that is waited for.
 SLACK_S = 0.5 * SLOWNESS
 JITTER = 0.2
