@@ -471,7 +471,7 @@ def test_secret_that_is_replaced_is_gone_and_so_is_the_token_of_an_identity_that
 @NEEDS_ROOT
 @OWN_ALLOCATOR
 def test_token_that_has_passed_is_gone(bare):
-    with Sandbox(clients=[{"id": "a", "secret": "a-secret", "expires_in": 2}]) as server:
+    with Sandbox(clients=[{"id": "a", "secret": "a-secret", "expires_in": 5}]) as server:
         with Daemon(profile(server, "a", "a", "a-secret", refresh_access_token="false")) as daemon:
             token = daemon.get("a")
             daemon.info("a")  # by then the answer that brought it has been freed too
