@@ -114,8 +114,8 @@ def world():
 @pytest.mark.parametrize("name", [
     "http", "connect", "https-http", "https-connect", "socks-http", "socks-tls", "loopback"])
 def test_a_token_comes_through_the_proxy(world, name):
+    world.daemon.wait_state("fresh", name)
     token = world.daemon.get(name)
-    assert isinstance(token, str), token
     assert world.server.check(token)["client_id"] == name
 
 
@@ -140,8 +140,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_proxy_refuses_is_told_as_the_proxys(world, name):
     proxy, text = REFUSED[name]
-    info = world.daemon.wait_state("failing", name)
-    assert text.format(getattr(world, proxy).address if proxy else GONE) in info["lastError"]["message"]
+    info = world.daemon.wait_error(text.format(getattr(world, proxy).address if proxy else GONE), name)
     assert info["lastError"]["code"] == "upstream_unavailable"
     assert info["lastError"]["upstreamStatus"] is None
     assert world.server.stats()["clients"].get(name, {}).get("token_requests", 0) == 0
@@ -151,14 +150,12 @@ def test_what_the_proxy_refuses_is_told_as_the_proxys(world, name):
 def test_a_plain_request_that_the_proxy_refuses_is_not_passed_on(world, name):
     """tinyproxy does not read the request that it refuses, and its answer can be lost by that. Its 401 to a wrong
     password cannot be told from the login server's."""
-    assert "code" in world.daemon.get(name)
-    message = world.daemon.info(name)["lastError"]["message"]
-    assert f"the proxy {world.tinyproxy.address}" in message or "HTTP 401" in message
+    world.daemon.wait_error(("HTTP 401", f"the proxy {world.tinyproxy.address}"), name)
     assert world.server.stats()["clients"].get(name, {}).get("token_requests", 0) == 0
 
 
 def test_the_login_server_sees_nothing_of_the_proxys_password(world):
-    world.daemon.get("http")
+    world.daemon.wait_state("fresh", "http")
     for request in world.server.requests("http"):
         assert PASSWORD not in str(request)
         assert request["host"] == f"login.test:{port_of(world.server.http)}"
@@ -171,7 +168,7 @@ def test_a_proxy_for_all_profiles_stands_in_its_section(world):
     daemon = Daemon(config)
     daemon.secrets.add(PASSWORD)
     with daemon:
-        assert isinstance(daemon.get(), str)
+        daemon.wait_state("fresh")
 
 
 def test_a_proxy_of_the_environment_is_used(world):
@@ -181,7 +178,7 @@ def test_a_proxy_of_the_environment_is_used(world):
     daemon = Daemon(config, environment={"https_proxy": proxy})
     daemon.secrets |= {PASSWORD, urllib.parse.quote(PASSWORD)}
     with daemon:
-        assert isinstance(daemon.get(), str)
+        daemon.wait_state("fresh")
 
 
 def test_a_client_certificate_passes_the_proxy_to_the_server(world):
@@ -195,4 +192,4 @@ def test_a_client_certificate_passes_the_proxy_to_the_server(world):
         daemon = Daemon(config)
         daemon.secrets.add(PASSWORD)
         with daemon:
-            assert isinstance(daemon.get(), str)
+            daemon.wait_state("fresh")
