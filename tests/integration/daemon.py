@@ -266,6 +266,18 @@ class Daemon:
             assert time.monotonic() < deadline, f"not {state} after {timeout} s: {info}"
             time.sleep(0.01)
 
+    def wait_error(self, texts, profile="default", timeout=10):
+        """Waits until the profile's last error has that text in it, or one of several; its info."""
+        texts = [texts] if isinstance(texts, str) else texts
+        deadline = time.monotonic() + timeout * SLOWNESS
+        while True:
+            info = self.info(profile)
+            message = (info["lastError"] or {}).get("message") or ""
+            if any(text in message for text in texts):
+                return info
+            assert time.monotonic() < deadline, f"no {texts} after {timeout} s: {info}"
+            time.sleep(0.01)
+
     def gctoken(self, *arguments, **options):
         """Runs gctoken on this daemon; a CompletedProcess with text output."""
         return subprocess.run([os.environ["GCTOKEN"], *arguments, "--socket", self.socket],

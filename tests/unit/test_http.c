@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <openssl/x509_vfy.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
