@@ -73,7 +73,7 @@ static void client_free(struct client *client)
 	struct clients *clients = client->clients;
 
 	LIST_REMOVE(client, link);
-	session_done(&client->session, clients->dispatch);
+	session_done(&client->session);
 	quota_disconnect(clients->quota, client->session.user, clock_now());
 	peer_credentials_done(&client->credentials);
 	free(client);
