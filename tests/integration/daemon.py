@@ -98,6 +98,8 @@ class Daemon:
         os.chmod(self.dir, 0o755)
         self.config_path = os.path.join(self.dir, "gctokend.conf")
         self.socket = socket_path or os.path.join(self.dir, "gctokend.sock")
+        self.state = os.path.join(self.dir, "state")
+        os.mkdir(self.state, 0o700)
         self.secrets = {"demo-secret"}
         self._log_path = os.path.join(self.dir, "log")
         self._arguments = list(arguments)
@@ -122,13 +124,14 @@ class Daemon:
         with open(self.config_path, "w", encoding="utf-8", opener=_private) as file:
             file.write(text)
         if self._user is not None:
-            os.chown(self.config_path, self._user, self._user)
+            for path in (self.config_path, self.state):
+                os.chown(path, self._user, self._user)
 
     def start(self):
         command = (self._prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))
                    + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket,
                       "--log-level", self._log_level] + self._arguments)
-        environment = {**os.environ, **self._environment}
+        environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
