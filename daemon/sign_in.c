@@ -185,11 +185,8 @@ bool sign_in_check_code(struct call *call)
 			"redirect, but percent-decoded",
 			CODE_MAX);
 	}
-	if (has(call, PARAMETER_STATE) &&
-		(has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER))) {
-		return wrong(call,
-			"Beside state leave redirectUri and codeVerifier out: the daemon "
-			"has kept them");
+	if (has(call, PARAMETER_STATE) && has(call, PARAMETER_CODE_VERIFIER)) {
+		return wrong(call, "Beside state leave codeVerifier out: the daemon has kept it");
 	}
 	return !has(call, PARAMETER_CODE_VERIFIER) || check_verifier(call);
 }
@@ -247,8 +244,17 @@ static bool exchange(const struct call *call, struct code *code)
 static void exchange_pending(const struct call *call)
 {
 	const struct json_value *code = &call->given[PARAMETER_CODE]->value;
+	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
 	struct authorize *pending = find_pending(call);
 
+	/* RFC 6749 section 4.1.3: they have to be identical. */
+	if (pending && redirect_uri && strcmp(redirect_uri, pending->redirect_uri) != 0) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"redirectUri is not the one that belongs to this state, %s; it may be left "
+			"out",
+			pending->redirect_uri);
+		return;
+	}
 	if (pending && exchange(call, authorize_code(pending, code->text, code->len))) {
 		authorize_end(&call->profile->authorizations, pending);
 	}
