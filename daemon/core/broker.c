@@ -411,12 +411,14 @@ struct answer broker_plant(
 	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms)
 {
 	struct waiter_list done = WAITER_LIST_INITIALIZER(done);
+	char why[GRANT_MESSAGE_SIZE];
 	struct answer answer;
 
 	if (broker->shutting_down) {
 		token_free(token);
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
+	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
 	flight_disown(&broker->flights, profile);
 	profile_plant(profile, token, now_ms, chance(broker));
 	flight_store(&broker->flights, profile);
