@@ -119,7 +119,7 @@ cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)
 	cJSON_AddItemToObject(
 		object, "issuedAt", view_time(token ? token->sent_ms : INT64_MAX, wall_offset_ms));
 	cJSON_AddItemToObject(object, "refreshAt", view_time(profile->due_ms, wall_offset_ms));
-	cJSON_AddItemToObject(object, "generation", view_number(profile->generation));
+	cJSON_AddItemToObject(object, "generation", view_number((int64_t)profile->generation));
 	cJSON_AddItemToObject(object, "waiters", view_number((int64_t)profile->waiters.n));
 	cJSON_AddItemToObject(object, "consecutiveFailures", view_number(profile->failures));
 	cJSON_AddItemToObject(object, "apiUrl", string_or_null(settings->api_url));

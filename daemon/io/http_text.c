@@ -40,7 +40,7 @@ static const char *curl_says(const struct http_failure *failure)
 	return text;
 }
 
-/* How an unfinished connection was to be made. */
+/* How a connection was made, or to be made. */
 static const char *by_way_of(const struct http_failure *failure, char text[HTTP_TEXT_MAX])
 {
 	const struct http_way *way = failure->way;
@@ -129,7 +129,8 @@ static void describe_socks(char text[HTTP_TEXT_MAX], const struct http_failure *
 	}
 }
 
-/* Whether a proxy answered CONNECT with a refusal, and what it said. */
+/* Whether a proxy answered CONNECT with a refusal, and what it said: tinyproxy has 407 where a
+ * password is missing, and 401 where it is wrong. */
 static bool describe_refused_tunnel(char text[HTTP_TEXT_MAX], const struct http_failure *failure)
 {
 	long status = 0;
@@ -138,7 +139,7 @@ static bool describe_refused_tunnel(char text[HTTP_TEXT_MAX], const struct http_
 	if (failure->begun || (status >= 200 && status < 300) || !status) {
 		return false;
 	}
-	if (status == HTTP_PROXY_AUTHENTICATION_REQUIRED) {
+	if (status == HTTP_PROXY_AUTHENTICATION_REQUIRED || status == HTTP_UNAUTHORIZED) {
 		http_text_proxy_password(text, failure);
 	} else {
 		snprintf(text, HTTP_TEXT_MAX,
@@ -211,8 +212,7 @@ static void describe_broken(char text[HTTP_TEXT_MAX], const struct http_failure 
 	if (describe_refused_tunnel(text, failure)) {
 		return;
 	}
-	snprintf(what, sizeof(what), "the connection%s broke",
-		failure->begun ? "" : by_way_of(failure, through));
+	snprintf(what, sizeof(what), "the connection%s broke", by_way_of(failure, through));
 	describe_break(text, failure, what);
 }
 
@@ -228,6 +228,8 @@ static void describe_unresolved(char text[HTTP_TEXT_MAX], const struct http_fail
 
 static void describe(char text[HTTP_TEXT_MAX], const struct http_failure *failure)
 {
+	char through[HTTP_TEXT_MAX];
+
 	switch ((int)failure->code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		describe_unresolved(text, failure);
@@ -260,7 +262,8 @@ static void describe(char text[HTTP_TEXT_MAX], const struct http_failure *failur
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
 		snprintf(text, HTTP_TEXT_MAX,
-			"the server closed the connection before its answer was whole");
+			"the server closed the connection%s before its answer was whole",
+			by_way_of(failure, through));
 		break;
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:

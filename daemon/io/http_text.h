@@ -11,7 +11,8 @@
 struct http_way;
 
 enum {
-	HTTP_TEXT_MAX = 512,                      /* bytes of a clause with its NUL */
+	HTTP_TEXT_MAX = 512, /* bytes of a clause with its NUL */
+	HTTP_UNAUTHORIZED = 401,
 	HTTP_PROXY_AUTHENTICATION_REQUIRED = 407, /* RFC 9110 section 15.5.8 */
 };
 

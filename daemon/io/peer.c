@@ -447,7 +447,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
 		event_del(&peer->event); /* until its turn has come */
 		peer->armed = 0;
 	}
-	peer->told |= what;
+	peer->told = (short)(peer->told | what);
 	peer->ops->ready(peer->context);
 }
 

@@ -26,6 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from daemon import SLOW_LIMITS
+
 DIRECTORY = os.environ["GCTOKEND_E2E"]
 SKIP_STATUS = 77  # meson's
 START_TIMEOUT_S = 60
@@ -219,7 +221,7 @@ def profile(provider, registered, name="default", **keys):
     settings = {"grant": "client_credentials", "client_id": registered["client_id"],
                 "client_secret": registered.get("client_secret"),
                 "client_auth": registered["token_endpoint_auth_method"].removeprefix("client_secret_"),
-                "token_url": provider.issuer + "/token", **keys}
+                "token_url": provider.issuer + "/token", **SLOW_LIMITS, **keys}
     lines = [f"{key} = {value}" for key, value in settings.items() if value is not None]
     return f"[profile {name}]\n" + "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from daemon import SLOWNESS, Daemon
+from daemon import PACE, SLOWNESS, Daemon
 from provider import RESOURCES, Provider, at_once, basic, client, private_file, profile
 
 # RFC 6749 appendix A: what an id and a secret may hold.
@@ -18,10 +18,10 @@ VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
 
 OPAQUE_RESOURCE = "https://opaque.example/"
 
-# A token of 8 s is refreshed after 5.6 to 6.4 s. The provider counts in whole seconds, so it may
-# end it after 7.
-SHORT_LIFETIME_S = 8
-EARLIEST_REFRESH_S = 5
+# A token of 12 s is refreshed after 8.4 to 9.6 s, and not handed out in the last 1.2 s. The provider
+# counts in whole seconds, so it may end it after 11.
+SHORT_LIFETIME_S = 12 * min(PACE, 2)
+EARLIEST_REFRESH_S = SHORT_LIFETIME_S * 0.6
 
 
 both_ways = pytest.mark.parametrize("auth", ["basic", "post"])
@@ -192,7 +192,8 @@ def test_fifty_profiles_at_once_get_a_token_each():
     registered = [client(f"c{i}", f"secret-of-{i}.", "post" if i % 2 else "basic")
                   for i in range(50)]
     with Provider(*registered) as provider:
-        config = "\n".join(profile(provider, each, each["client_id"]) for each in registered)
+        config = "\n".join(profile(provider, each, each["client_id"], refresh_token_wait_max=10 * PACE)
+                           for each in registered)
         with Daemon(config) as daemon:
             daemon.secrets |= {each["client_secret"] for each in registered}
             tokens = at_once([

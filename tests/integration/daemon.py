@@ -10,6 +10,7 @@ The binaries are $GCTOKEND and $GCTOKEN; $GCTOKEND_WRAPPER (for example "valgrin
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -19,18 +20,29 @@ import tempfile
 import time
 
 START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
 REPLY_TIMEOUT_S = 60
 # Under valgrind the same work takes longer; what is measured in time says so by this factor.
 SLOWNESS = float(os.environ.get("GCTOKEND_SLOWNESS", "1"))
+# Where what lives for a time, what is late and what has a limit are set against each other, all of them grow by this, so
+# that the time between them stays long against what the machine takes.
+PACE = max(1, round(SLOWNESS / 3))
+# The seconds that a profile's connections and requests may take by default, where the daemon itself is slow.
+SLOW_LIMITS = {} if SLOWNESS == 1 else {
+    "connect_timeout": int(5 * SLOWNESS), "request_timeout": min(300, int(30 * SLOWNESS))}
 
 
 def profile(server, name="default", client_id="demo", secret="demo-secret", url=None, **keys):
     """A [profile] section for a sandbox server; keys are further keys of the profile, None leaves a key out."""
     settings = {"grant": "client_credentials", "client_id": client_id, "client_secret": secret,
-                "token_url": (url or server.http) + "/oauth/token", **keys}
+                "token_url": (url or server.http) + "/oauth/token", **SLOW_LIMITS, **keys}
     lines = [f"{key} = {value}" for key, value in settings.items() if value is not None]
     return f"[profile {name}]\n" + "\n".join(lines) + "\n"
+
+
+def own_words(text):
+    """Without what valgrind says of system calls that it does not know."""
+    return re.sub(r"^--\d+-- .*\n", "", text, flags=re.MULTILINE)
 
 
 class Connection:
@@ -252,6 +264,18 @@ class Daemon:
             if info["state"] == state:
                 return info
             assert time.monotonic() < deadline, f"not {state} after {timeout} s: {info}"
+            time.sleep(0.01)
+
+    def wait_error(self, texts, profile="default", timeout=10):
+        """Waits until the profile's last error has that text in it, or one of several; its info."""
+        texts = [texts] if isinstance(texts, str) else texts
+        deadline = time.monotonic() + timeout * SLOWNESS
+        while True:
+            info = self.info(profile)
+            message = (info["lastError"] or {}).get("message") or ""
+            if any(text in message for text in texts):
+                return info
+            assert time.monotonic() < deadline, f"no {texts} after {timeout} s: {info}"
             time.sleep(0.01)
 
     def gctoken(self, *arguments, **options):

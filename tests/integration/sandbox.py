@@ -15,11 +15,14 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.parse
+
+from daemon import SLOWNESS
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
@@ -41,6 +44,7 @@ class Sandbox:
         self._rules = rules
         self._options = options
         self._process = None
+        self._ports = []
 
     @classmethod
     def start(cls, tls=False, clients=None, rules=None, **options):
@@ -60,6 +64,12 @@ class Sandbox:
 
     def up(self):
         """Starts it; after down() on the same ports, with the same CA, and with nothing remembered."""
+        try:
+            self._start()
+        finally:
+            self._free_ports()
+
+    def _start(self):
         if not self.dir:
             self.dir = tempfile.mkdtemp(prefix="gctokend-sandbox-")
         wrapper = shlex.split(os.environ.get("GCTOKEND_SANDBOX_WRAPPER", ""))
@@ -79,7 +89,12 @@ class Sandbox:
             setattr(self, name, ready[name])
 
     def down(self, check=True):
-        """Ends the process and keeps its directory, for an outage. check: it has to end cleanly."""
+        """Ends the process and keeps its directory and ports, for an outage. check: it has to end cleanly."""
+        if self._process:
+            self._end(check)
+            self._keep_ports()
+
+    def _end(self, check):
         process, self._process = self._process, None
         if not process:
             return
@@ -95,8 +110,9 @@ class Sandbox:
 
     def stop(self, check=True):
         try:
-            self.down(check)
+            self._end(check)
         finally:
+            self._free_ports()
             if self.dir:
                 self.last_stderr = self.stderr()
                 shutil.rmtree(self.dir)
@@ -168,7 +184,7 @@ class Sandbox:
 
     def wait(self, condition, timeout=10):
         """Waits until condition(stats) is true and returns these stats."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * SLOWNESS
         while True:
             stats = self.stats()
             if condition(stats):
@@ -193,6 +209,19 @@ class Sandbox:
         return json.loads(text)
 
     # Inside
+
+    def _keep_ports(self):
+        """Binds them without listening: connections are refused, and nobody else can be given the ports."""
+        for url in filter(None, (self.http, self.https)):
+            parts = urllib.parse.urlsplit(url)
+            keeper = socket.socket(socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET)
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keeper.bind((parts.hostname, parts.port))
+            self._ports.append(keeper)
+
+    def _free_ports(self):
+        while self._ports:
+            self._ports.pop().close()
 
     def _path(self, name):
         return os.path.join(self.dir, name)

@@ -4,11 +4,10 @@ import json
 import os
 import socket
 import subprocess
-import time
 
 import pytest
 
-from callers import ALICE, BOB, CAROL, NEEDS_ROOT, acting_as, ask_as, code, connect_as
+from callers import ALICE, BOB, CAROL, NEEDS_ROOT, acting_as, ask_as, code, connect_as, wait_until
 from daemon import SLOWNESS, Daemon, check_config, profile
 from sandbox import Sandbox
 
@@ -187,14 +186,13 @@ def test_reload_is_for_those_whom_the_daemons_section_allows():
 
 def test_waiter_that_a_reload_denies_is_told_and_others_stay():
     with Sandbox() as server:
-        server.rule({"delay_ms": int(1500 * SLOWNESS)})
+        server.rule({"delay_ms": int(1000 * max(3, 1.5 * SLOWNESS))})
         both = f"user:{ALICE} (auth.getJwtToken), user:{BOB} (auth.getJwtToken)"
         with Daemon(profile(server, allow=both, refresh_token_wait_max=60)) as daemon:
             with connect_as(daemon, ALICE) as alice, connect_as(daemon, BOB) as bob:
                 for connection in (alice, bob):
                     connection.send(TOKEN)
-                while daemon.info()["waiters"] != 2:
-                    time.sleep(0.01)
+                wait_until(lambda: daemon.info()["waiters"] == 2)
                 daemon.write_config(profile(server, allow=f"user:{BOB} (auth.getJwtToken)", refresh_token_wait_max=60))
                 assert daemon.ask("system.reload")["data"] == {"profiles": 1}
                 assert code(alice.reply()) == "access_denied"

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 PROTOCOL = pathlib.Path(__file__).parents[2] / "proto" / "PROTOCOL.md"
-REPLY_TIMEOUT_S = 15
+REPLY_TIMEOUT_S = 60
 ANY = "…"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 

@@ -19,11 +19,12 @@ import urllib.parse
 
 import pytest
 
+from daemon import SLOWNESS
 from sandbox import Sandbox, SandboxError
 
 TIMEOUT_S = 30
-# Under valgrind and the like everything takes longer.
-SLOW = float(os.environ.get("GCTOKEND_TEST_SLOW", "1"))
+# Requests that are to be seen in flight are so for long enough.
+FLIGHT_MS = 1500
 
 CLIENTS = [
     {"id": "a", "secret": "secret-a"},
@@ -298,11 +299,11 @@ def test_a_token_works_at_the_api_until_it_expires_or_is_revoked(server):
         headers = {"Authorization": "Bearer " + token} if token else {}
         return call(server, method, "/api/v2/tokens/me?preserveIdleTTL=true", headers=headers)[0]
 
-    server.rules([{"times": 1, "expires_in": 1}])
+    server.rules([{"times": 1, "expires_in": 2}])
     short, long = (issued(server)["access_token"] for _ in range(2))
     assert [me(short), me(long), me("x"), me(None)] == [200, 200, 401, 401]
-    assert server.check(short)["expires_in"] <= 1
-    time.sleep(1.05)
+    assert server.check(short)["expires_in"] <= 2
+    time.sleep(2.05)
     assert me(short) == 401 and server.check(short) == {"active": False}
     assert me(long, "DELETE") == 200
     assert me(long) == 401
@@ -348,7 +349,7 @@ def test_control_on_the_plain_listener_is_not_counted(server):
 
 
 def test_a_request_is_in_flight_while_it_is_delayed(server):
-    server.rules([{"match": {"client_id": "a"}, "delay_ms": 400}])
+    server.rules([{"match": {"client_id": "a"}, "delay_ms": FLIGHT_MS}])
     threads = [threading.Thread(target=issued, args=(server, id)) for id in ("a", "a", "a")]
     for thread in threads:
         thread.start()
@@ -363,7 +364,7 @@ def test_a_request_is_in_flight_while_it_is_delayed(server):
     assert stats["clients"]["b"]["max_in_flight"] == 1
     assert [r["in_flight"] for r in server.requests()] == [1, 2, 3, 4]
     assert [r["client_in_flight"] for r in server.requests("a")] == [1, 2, 3]
-    assert all(r["duration_ms"] >= 395 for r in server.requests("a"))
+    assert all(r["duration_ms"] >= FLIGHT_MS - 5 for r in server.requests("a"))
 
 
 def test_the_list_keeps_the_last_2000_requests(server):
@@ -397,7 +398,7 @@ def test_a_client_that_vanishes_in_the_drip_is_noticed(server, scheme):
 
 
 def test_a_reset_in_the_middle_of_a_request_keeps_the_count_in_flight_right(server):
-    server.rules([{"delay_ms": 300}])
+    server.rules([{"delay_ms": FLIGHT_MS}])
     with connect(server) as sock:
         sock.sendall(request_bytes())
         server.wait(lambda s: s["in_flight"] == 1)
@@ -413,7 +414,8 @@ def test_a_thousand_requests_at_once_are_all_answered(server, scheme):
     count = 1000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
-    server.rules([{"delay_ms": int((1500 if scheme == "http" else 4000) * SLOW)}])
+    # By then all are connected, which takes more time with TLS.
+    server.rules([{"delay_ms": 4000 if scheme == "http" else 12000}])
     context = ssl.create_default_context(cafile=server.ca) if scheme == "https" else None
     port = urllib.parse.urlsplit(getattr(server, scheme)).port
 
@@ -421,7 +423,7 @@ def test_a_thousand_requests_at_once_are_all_answered(server, scheme):
         name = "localhost" if context else None
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=context, server_hostname=name, limit=2**20,
-            **({"ssl_handshake_timeout": 60 * SLOW} if context else {}))
+            **({"ssl_handshake_timeout": 60} if context else {}))
         writer.write(request_bytes())
         status = await reader.readline()
         length = 0
@@ -544,7 +546,7 @@ def test_a_delay_comes_before_the_first_byte(server, scheme):
         start = time.monotonic()
         sock.sendall(request_bytes())
         assert sock.recv(1) == b"H"
-        assert 0.29 <= time.monotonic() - start < 1 * SLOW
+        assert 0.29 <= time.monotonic() - start < 1 * SLOWNESS
 
 
 def test_a_delayed_answer_leaves_the_connection_usable(server, scheme):
@@ -557,14 +559,15 @@ def test_a_delayed_answer_leaves_the_connection_usable(server, scheme):
 
 
 def test_a_drip_comes_in_pieces_from_the_status_line_to_the_end(server, scheme):
-    server.rules([{"drip": {"bytes": 5, "interval_ms": 2}}])
+    server.rules([{"drip": {"bytes": 5, "interval_ms": 10}}])
     pieces = []
     with connect(server, scheme) as sock:
         sock.sendall(request_bytes())
         while (piece := sock.recv(65536)):
             pieces.append(piece)
     answer = b"".join(pieces)
-    assert len(pieces) > len(answer) / 5 / 3 and b"HTTP/1.1 200".startswith(pieces[0][:12])
+    # What comes while the reader is not scheduled comes to it as one piece.
+    assert len(pieces) > len(answer) / 5 / 3 and len(pieces[0]) % 5 == 0
     head, body = answer.split(HEADER_END)
     assert json.loads(body)["access_token"]
     assert f"Content-Length: {len(body)}".encode() in head
@@ -791,7 +794,7 @@ def test_the_token_lives_as_long_as_expires_in_says_unless_the_server_lies(serve
     server.rules([{"times": 1, "expires_in": 40}, {"times": 1, "expires_in": "50"},
                   {"times": 1, "expires_in": -1}, {"expires_in": 3600, "lifetime_s": 20}])
     lives = [server.check(issued(server)["access_token"])["expires_in"] for _ in range(4)]
-    assert [lives[i] in (s - 1, s) for i, s in enumerate((40, 50, 86400, 20))] == [True] * 4
+    assert all(s - 3 <= life <= s for life, s in zip(lives, (40, 50, 86400, 20)))
 
 
 def test_members_can_be_set_added_and_omitted(server):
@@ -827,7 +830,7 @@ def test_the_same_token_can_come_again_with_what_is_left_of_it(server):
     time.sleep(1.1)
     second = issued(server, "again")
     assert first["access_token"] == second["access_token"]
-    assert first["expires_in"] == 100 and second["expires_in"] == 98
+    assert first["expires_in"] == 100 and 95 <= second["expires_in"] <= 98
     server.rules([])
     assert issued(server, "again")["access_token"] != first["access_token"]
 
@@ -951,6 +954,6 @@ def test_a_signal_ends_it_at_once_with_requests_in_flight(number):
             os.kill(server.pid, number)
             assert plain.recv(1) == b""
             server.down()
-            assert time.monotonic() - start < 2 * SLOW
+            assert time.monotonic() - start < 2 * SLOWNESS
     finally:
         server.stop()

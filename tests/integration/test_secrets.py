@@ -379,7 +379,8 @@ def test_nothing_is_left_on_the_stack_while_the_first_requests_are_in_flight(bar
                 left = {what: place for name, secret in secrets.items() for what, text in forms_of(name, secret).items()
                         for piece in pieces(text) for place in memory.places(piece) if place[0] == "[stack]"}
                 assert not left, left
-                assert all(memory.count(secret) == 1 for secret in secrets.values())
+                # A flight keeps the settings that it was sent with, so that their secrets are known in its answer.
+                assert all(memory.count(secret) == (2 if again else 1) for secret in secrets.values())
 
 
 # What a profile is in when it is removed: the rules of its server.
@@ -470,7 +471,7 @@ def test_secret_that_is_replaced_is_gone_and_so_is_the_token_of_an_identity_that
 @NEEDS_ROOT
 @OWN_ALLOCATOR
 def test_token_that_has_passed_is_gone(bare):
-    with Sandbox(clients=[{"id": "a", "secret": "a-secret", "expires_in": 2}]) as server:
+    with Sandbox(clients=[{"id": "a", "secret": "a-secret", "expires_in": 5}]) as server:
         with Daemon(profile(server, "a", "a", "a-secret", refresh_access_token="false")) as daemon:
             token = daemon.get("a")
             daemon.info("a")  # by then the answer that brought it has been freed too

@@ -5,7 +5,6 @@ import datetime
 import fcntl
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -17,7 +16,7 @@ import time
 import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, acting_as, wait_until
-from daemon import SLOWNESS, Connection, Daemon, check_config, profile
+from daemon import SLOWNESS, Connection, Daemon, check_config, own_words, profile
 from sandbox import Sandbox
 
 DONE, FAILURE, USAGE, TEMPORARY, BAD_CONFIG = 0, 1, 2, 6, 78
@@ -35,11 +34,6 @@ INLINE = DEAD.format("client_secret = inline-secret")
 
 def command(*arguments):
     return shlex.split(os.environ.get("GCTOKEND_WRAPPER", "")) + [os.environ["GCTOKEND"], *map(str, arguments)]
-
-
-def own_words(text):
-    """Without what valgrind says of system calls that it does not know."""
-    return re.sub(r"^--\d+-- .*\n", "", text, flags=re.MULTILINE)
 
 
 def run(*arguments, environment=None, **options):
@@ -495,12 +489,12 @@ def test_signal_answers_those_who_wait_and_ends_within_a_second(number, tls):
         config = "".join(profile(server, name, refresh_token_wait_max=300, **keys) for name in ("default", "two"))
         with Daemon(config) as daemon:
             server.wait(lambda stats: stats["in_flight"] == 2)
-            connections = [daemon.connect() for _ in range(20)]
+            connections = [daemon.connect() for _ in range(500)]
             for connection in connections:
                 connection.send("auth.getJwtToken", reference=7)
             with subprocess.Popen([os.environ["GCTOKEN"], "get", "two", "--timeout", "60", "--socket", daemon.socket],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
-                wait_until(lambda: daemon.info()["waiters"] == 20 and daemon.info("two")["waiters"] == 1)
+                wait_until(lambda: daemon.info()["waiters"] == 500 and daemon.info("two")["waiters"] == 1)
                 began = time.monotonic()
                 daemon.signal(number)
                 assert daemon.wait() == DONE

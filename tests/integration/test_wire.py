@@ -37,9 +37,9 @@ def connection(daemon):
 
 @pytest.fixture
 def slow_daemon():
-    """A daemon whose profile `slow` gets its token after a second; `default` has one."""
+    """A daemon whose profile `slow` gets its token after some seconds; `default` has one."""
     with Sandbox(clients=[{"id": "slow", "secret": "slow-secret"}]) as server:
-        server.rule({"match": {"client_id": "slow"}, "delay_ms": int(1000 * SLOWNESS)})
+        server.rule({"match": {"client_id": "slow"}, "delay_ms": int(1000 * max(2, SLOWNESS))})
         config = profile(server) + profile(server, "slow", "slow", "slow-secret", refresh_token_wait_max=60)
         with Daemon(config) as started:
             started.wait_state("fresh")

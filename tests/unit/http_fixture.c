@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <event2/event.h>
 #include <netdb.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,13 @@ void assert_error_begins(const char *beginning)
 	ck_assert(outcome.failed);
 	ck_assert_msg(
 		!strncmp(outcome.error, beginning, strlen(beginning)), "\"%s\"", outcome.error);
+}
+
+void run_until_readable(int fd)
+{
+	while (poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0) == 0) {
+		run_for(TURN_MS);
+	}
 }
 
 void run_for(int64_t ms)

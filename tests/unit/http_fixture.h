@@ -19,8 +19,9 @@ struct tls;
 enum {
 	/* times CK_TIMEOUT_MULTIPLIER, which valgrind needs */
 	TIMEOUT_MS = 3000, /* where no time-out is meant */
-	SHORT_MS = 100,    /* where one is */
-	SOON_MS = 1000,
+	SHORT_MS = 250,    /* where one is; enough to connect on a busy machine */
+	SOON_MS = 2000,
+	TURN_MS = 10,
 
 	ERROR_MAX = 512,
 	TEXT_MAX = 512,
@@ -69,6 +70,7 @@ void run(void);
 
 /* Turns the loop for a while, without waiting for its end. */
 void run_for(int64_t ms);
+void run_until_readable(int fd);
 
 /* Posts to a server with that script, or with those pieces, and waits for the outcome. */
 void post_to(const struct http_script *script);

@@ -139,6 +139,19 @@ START_TEST(missing_or_wrong_password_is_told)
 }
 END_TEST
 
+/* So does tinyproxy, which has 407 for a missing one alone. */
+START_TEST(wrong_password_may_be_told_by_401)
+{
+	static const char *const pieces[] = {
+		"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", NULL};
+
+	start_proxy("http", &(struct http_script){.pieces = pieces}, "https://login.test/");
+	set_password();
+	wait_for_outcome();
+	assert_error_of_proxy("the proxy ", " does not accept its user and password");
+}
+END_TEST
+
 START_TEST(proxy_that_is_not_there_is_named)
 {
 	static const char *const schemes[] = {"http", "https", "socks5h"};
@@ -331,11 +344,12 @@ END_TEST
 CASES_MAIN("http_proxy", set_up, tear_down, {plain_request_goes_to_the_proxy_whole, 2},
 	{proxy_gets_its_user_and_password, 1}, {proxy_of_a_tunnel_sees_nothing_of_the_request, 1},
 	{status_of_a_refused_tunnel_is_not_the_servers, 2}, {missing_or_wrong_password_is_told, 4},
-	{proxy_that_is_not_there_is_named, 6}, {unknown_name_of_a_proxy_is_told, 1},
-	{proxy_that_closes_is_named, 1}, {proxy_that_does_not_answer_is_named, 1},
-	{proxy_is_held_to_the_same_authorities, 2}, {proxy_that_speaks_no_tls_is_named, 1},
-	{proxy_is_shown_no_client_certificate, 2}, {loopback_has_no_proxy, 2},
-	{unix_socket_has_no_proxy, 1}, {hosts_of_no_proxy_are_asked_directly, 3},
+	{wrong_password_may_be_told_by_401, 1}, {proxy_that_is_not_there_is_named, 6},
+	{unknown_name_of_a_proxy_is_told, 1}, {proxy_that_closes_is_named, 1},
+	{proxy_that_does_not_answer_is_named, 1}, {proxy_is_held_to_the_same_authorities, 2},
+	{proxy_that_speaks_no_tls_is_named, 1}, {proxy_is_shown_no_client_certificate, 2},
+	{loopback_has_no_proxy, 2}, {unix_socket_has_no_proxy, 1},
+	{hosts_of_no_proxy_are_asked_directly, 3},
 	{other_hosts_than_those_of_no_proxy_go_through_it, 1},
 	{who_refused_the_connection_is_told_with_no_proxy_too, 2}, {environment_names_no_proxy, 3},
 	{environment_exempts_no_host, 1}, {other_proxies_are_refused, 4})

@@ -9,6 +9,7 @@ int unit_run(const char *module, const TTest *const tests[], size_t count)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
 	for (size_t i = 0; i < count; i++) {
 		tcase_add_test(tcase, tests[i]);
 	}

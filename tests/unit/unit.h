@@ -6,6 +6,9 @@
 #include <check.h>
 #include <stddef.h>
 
+/* The seconds that a test may take, on a busy machine too. */
+enum { UNIT_TIMEOUT_S = 30 };
+
 /* Runs count tests; returns what main() is to return. */
 int unit_run(const char *module, const TTest *const tests[], size_t count);
 
