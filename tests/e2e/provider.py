@@ -1,4 +1,5 @@
-"""A real authorization server as the e2e tests use it: npm's oidc-provider, whose users sign in and consent over HTTP.
+"""A real authorization server as the e2e tests use it: npm's oidc-provider, whose users sign in and
+consent over HTTP.
 
     with Provider(client(grant_types=[...])) as provider:
         code = provider.sign_in(url)["code"]
@@ -63,9 +64,8 @@ def code_client(**metadata):
 
 
 class Provider:
-    """One provider with these clients; its tokens live so many seconds. Further options are those of provider.mjs; with
-    tls it is {"cert", "key", "ca"}, PEM, of which the last one signs clients' certificates, and trust is a PEM file that
-    its own certificate is checked with."""
+    """One provider with these clients; its tokens live so many seconds. Further options are those of
+    provider.mjs. With tls, trust is a PEM file that its certificate is checked with."""
 
     API = client("api", "api-secret", grant_types=[])
 

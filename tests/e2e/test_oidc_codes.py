@@ -1,5 +1,5 @@
-"""Users sign in at npm's oidc-provider, which issues codes (with PKCE), and refresh tokens that rotate: one that comes a
-second time ends the session."""
+"""Users sign in at npm's oidc-provider, which issues codes (with PKCE), and refresh tokens that rotate:
+one that comes a second time ends the session."""
 
 import json
 import time
@@ -209,19 +209,20 @@ def test_a_refresh_token_that_was_stolen_ends_the_session_and_signing_in_begins_
 
 def test_a_code_comes_through_gctoken(provider):
     with Session(provider, "app") as session:
-        url = session.daemon.gctoken("authorize", "--url").stdout.strip()
+        url, state = session.daemon.gctoken("authorize", "--url").stdout.splitlines()
         back = provider.sign_in(url)
         session.daemon.secrets.add(back["code"])
-        done = session.daemon.gctoken("authorize", "--state", back["state"], input=back["code"] + "\n")
+        done = session.daemon.gctoken("authorize", "--state", state, input=back["code"] + "\n")
         assert done.returncode == 0, done.stderr
         session.good()
 
 
 def test_a_user_of_two_profiles_signs_in_to_each(provider):
     with Session(provider, "code") as session:
+        grants = {"code": "authorization_code", "app": "pkce"}
         both = "\n".join(profile(
-            provider, CLIENTS[name], name=name, grant="pkce" if name == "app" else "authorization_code",
-            redirect_uri=REDIRECT_URI, authorize_url=provider.issuer + "/auth") for name in ("code", "app"))
+            provider, CLIENTS[name], name=name, grant=grant, scope="read", redirect_uri=REDIRECT_URI,
+            authorize_url=provider.issuer + "/auth") for name, grant in grants.items())
         session.daemon.write_config(both)
         assert session.daemon.gctoken("reload").returncode == 0
         urls = {name: session.authorize_url(profile=name)["url"] for name in ("code", "app")}

@@ -1,29 +1,33 @@
-"""gctokend beside the real SDK, npm's purecloud-platform-client-v2: their token requests say the same, they read the same
-configuration files alike, and a program of the SDK's goes through expiries unharmed when it takes its token from gctokend."""
+"""gctokend beside the real SDK, npm's purecloud-platform-client-v2: their token requests say the same,
+they read the same configuration files alike, and a program of the SDK's goes through expiries unharmed
+when it takes its token from gctokend."""
 
 import contextlib
+import hashlib
 import json
 import os
-import re
 import socket
 import threading
+import urllib.parse
 
 import pytest
 
 import sdk
 from daemon import SLOWNESS, Daemon, profile
+from keys import base64url
 from provider import REDIRECT_URI
 from sandbox import Sandbox
 
 ID, SECRET = "01234567-89ab-cdef-0123-456789abcdef", "A-secret_of_Genesys-C1oud"
+PUBLIC_ID = "fedcba98-7654-3210-fedc-ba9876543210"  # a public client has no secret
 CODE, VERIFIER, REFRESH_TOKEN = "a+code/of=theirs", "verifier~of.43-characters_or_more_as_it_has_to_be", "re+fresh/token=="
 ASSERTION, ORG = "PHNhbWxwOlJlc3BvbnNlPg+/==", "Acme & Söhne"
 
 
 def setup_of(grant):
     """What the SDK is given for a grant."""
-    return {"grant": grant, "id": ID, "secret": SECRET, "org": ORG, "assertion": ASSERTION, "code": CODE,
-            "redirectUri": REDIRECT_URI, "verifier": VERIFIER, "refreshToken": REFRESH_TOKEN}
+    return {"grant": grant, "id": PUBLIC_ID if grant == "pkce" else ID, "secret": SECRET, "org": ORG,
+            "assertion": ASSERTION, "code": CODE, "redirectUri": REDIRECT_URI, "verifier": VERIFIER, "refreshToken": REFRESH_TOKEN}
 
 
 GRANTS = ["client_credentials", "saml2_bearer", "authorization_code", "pkce", "refresh_token"]
@@ -37,7 +41,7 @@ def compared(record):
 @pytest.fixture(scope="module")
 def server():
     """Accepts what everybody sends, used before or not."""
-    with Sandbox(clients=[{"id": ID, "secret": SECRET}], rules=[{
+    with Sandbox(clients=[{"id": ID, "secret": SECRET}, {"id": PUBLIC_ID, "auth": "none"}], rules=[{
             "status": 200, "body": json.dumps({"access_token": "{{access_token}}", "token_type": "bearer",
                                                "expires_in": 86399})}]) as running:
         yield running
@@ -62,29 +66,43 @@ def our_profile(server, grant, directory):
         "client_credentials": lambda: {},
         "saml2_bearer": lambda: {"org_name": ORG, "assertion_file": file("assertion", ASSERTION)},
         "authorization_code": lambda: {"redirect_uri": REDIRECT_URI},
-        "pkce": lambda: {"redirect_uri": REDIRECT_URI, "client_secret": None},
+        "pkce": lambda: {"redirect_uri": REDIRECT_URI, "client_id": PUBLIC_ID, "secret": None},
         "refresh_token": lambda: {"refresh_token_file": file("refresh_token", REFRESH_TOKEN)},
     }[grant]()
     gateway = sdk.gateway(server, path_params_login="login")
-    return profile(server, client_id=ID, **{
-        "secret": SECRET, "grant": grant, "token_url": None,
+    return profile(server, **{
+        "client_id": ID, "secret": SECRET, "grant": grant, "token_url": None,
         **{"gateway_" + name: value for name, value in gateway.items()}, **keys})
+
+
+def sign_in(daemon, grant):
+    """Brings the code as a program of the SDK's would; the challenge that went before it, None without one."""
+    if grant == "authorization_code":
+        assert "data" in daemon.ask("auth.authorize", {"code": CODE, "redirectUri": REDIRECT_URI})
+        return None
+    given = daemon.ask("auth.getAuthorizeUrl")["data"]
+    assert "data" in daemon.ask("auth.authorize", {"code": CODE, "state": given["state"]})
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(given["url"]).query)
+    return query["code_challenge"][0]
 
 
 @pytest.mark.parametrize("grant", GRANTS)
 def test_our_token_request_says_what_the_sdks_says(server, theirs, grant, tmp_path):
     before = len(server.requests())
-    config = our_profile(server, grant, tmp_path)
-    if grant == "pkce":
-        config = re.sub("client_secret.*\n", "", config)
-    with Daemon(config) as daemon:
+    challenge = None
+    with Daemon(our_profile(server, grant, tmp_path)) as daemon:
         daemon.secrets |= {SECRET, ASSERTION, CODE, VERIFIER, REFRESH_TOKEN}
         if grant in ("authorization_code", "pkce"):
-            code = {"code": CODE, "redirectUri": REDIRECT_URI}
-            verifier = {"codeVerifier": VERIFIER} if grant == "pkce" else {}
-            assert "data" in daemon.ask("auth.authorize", {**code, **verifier})
+            challenge = sign_in(daemon, grant)
         assert isinstance(daemon.get(), str)
-    assert [compared(record) for record in server.requests()[before:]] == [theirs[grant]]
+        ours = [compared(record) for record in server.requests()[before:]]
+        if challenge:
+            # The daemon makes it: the SDK's programs do so too.
+            verifier = ours[0]["fields"].pop("code_verifier")
+            daemon.secrets.add(verifier)
+            assert base64url(hashlib.sha256(verifier.encode()).digest()) == challenge
+            ours[0]["fields"]["code_verifier"] = VERIFIER
+    assert ours == [theirs[grant]]
     assert theirs[grant]["path"] == "/login/oauth/token"
 
 
@@ -229,8 +247,8 @@ PROGRAM_LIMIT_S = 15 * EXPIRIES * max(SLOWNESS, 1)
 @contextlib.contextmanager
 def api():
     """A server whose API takes its time."""
-    with Sandbox(clients=[
-            {"id": "program", "secret": SECRET, "expires_in": int(LIFETIME_S), "refresh_tokens": "rotated"}]) as running:
+    program = {"id": "program", "secret": SECRET, "expires_in": int(LIFETIME_S), "refresh_tokens": "rotated"}
+    with Sandbox(clients=[program]) as running:
         running.rule({"match": {"path": "/api/v2/tokens/me"}, "delay_ms": API_DELAY_MS})
         yield running
 
@@ -254,7 +272,8 @@ def test_a_program_of_the_sdks_goes_through_expiries_without_a_failed_call(capsy
             theirs_stats = theirs.stats()
     with capsys.disabled():
         print(f"\n{IN_FLIGHT} calls in flight, tokens of {LIFETIME_S:.0f} s")
-        for name, told, stats in (("gctokend", with_gctokend, ours_stats), ("the SDK alone", by_itself, theirs_stats)):
+        for name, told, stats in (("gctokend", with_gctokend, ours_stats),
+                                  ("the SDK alone", by_itself, theirs_stats)):
             print(f"  {name}: {json.dumps(told)}, {stats['token_requests']} token requests")
     assert with_gctokend["failures"] == {}
     assert with_gctokend["mostInFlight"] == IN_FLIGHT

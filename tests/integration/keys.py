@@ -14,7 +14,8 @@ TIMEOUT_S = 60
 P256_BYTES = 32
 DAYS = 30
 
-ALGORITHMS = {"RS256": ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], "ES256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
+ALGORITHMS = {"RS256": ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"],
+              "ES256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]}
 
 
 def base64url(data):

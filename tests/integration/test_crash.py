@@ -1,5 +1,5 @@
-"""gctokend is killed at random moments of a rotation, over and over: no session is lost that need not be, and each one that
-is lost is told as such."""
+"""gctokend is killed at random moments of a rotation, over and over: no session is lost that need not be,
+and each one that is lost is told as such."""
 
 import contextlib
 import os
@@ -66,8 +66,8 @@ class World:
             connection.send("auth.getJwtToken", {"profile": name}, reference=name)
 
     def rotate_all(self):
-        """All of a rotation, from the start of the daemon on: name → reply. Ends with kill -9 too, when there is nothing
-        to be lost."""
+        """All of a rotation, from the start of the daemon on: name → reply. Ends with kill -9 too, when there
+        is nothing to be lost."""
         self.daemon.start()
         with self.daemon.connect(REPLY_TIMEOUT_S) as connection:
             begun = time.monotonic()
