@@ -5,6 +5,7 @@
 
 #include "code.h"
 #include "schedule.h"
+#include "secret.h"
 #include "settings.h"
 #include "token.h"
 
@@ -315,6 +316,8 @@ void profile_reset(struct profile *profile, int64_t now_ms)
 
 void profile_change(struct profile *profile, struct settings *settings, int64_t now_ms)
 {
+	bool reseeded = !secret_equal(profile->settings->secrets[SETTINGS_REFRESH_TOKEN].value,
+		settings->secrets[SETTINGS_REFRESH_TOKEN].value);
 	bool mended = (profile->verdict == GRANT_PERMANENT ||
 			      profile->verdict == GRANT_LOGIN_REQUIRED) &&
 		      !settings_same_credentials(profile->settings, settings);
@@ -323,6 +326,8 @@ void profile_change(struct profile *profile, struct settings *settings, int64_t 
 	profile->settings = settings;
 	if (mended) {
 		profile_mend(profile, now_ms);
+	} else if (reseeded && profile_may_fetch(profile)) {
+		profile->due_ms = not_before(profile, now_ms);
 	} else if (profile->verdict == GRANT_GRANTED && profile->token) {
 		renew_at_refresh_point(profile);
 	} else if (profile->verdict == GRANT_GRANTED && profile_may_fetch(profile)) {

@@ -217,6 +217,20 @@ START_TEST(a_changed_seed_wins_over_what_is_stored)
 }
 END_TEST
 
+START_TEST(a_seed_that_a_reload_changes_is_used_at_once)
+{
+	struct profile *profile;
+
+	world_begin(0);
+	profile = signed_in();
+	world_run_until(5000);
+	profile_of("refresh_token", "another");
+	ck_assert_str_eq(sent(world_attempt()), "another");
+	ck_assert_int_eq(profile_state(profile), PROFILE_REFRESHING);
+	world_end();
+}
+END_TEST
+
 START_TEST(new_credentials_in_the_file_are_found_when_somebody_asks)
 {
 	struct profile *profile;
@@ -686,7 +700,8 @@ START_TEST(what_will_not_get_better_makes_a_bounded_number_of_requests)
 }
 END_TEST
 
-UNIT_MAIN("flight", a_new_refresh_token_is_durable_before_anybody_gets_the_token_that_came_with_it,
+UNIT_MAIN("flight", a_seed_that_a_reload_changes_is_used_at_once,
+	a_new_refresh_token_is_durable_before_anybody_gets_the_token_that_came_with_it,
 	the_newest_refresh_token_is_sent_and_an_answer_without_one_keeps_the_old_one,
 	a_refresh_token_that_came_with_an_unusable_answer_is_kept,
 	after_a_lost_answer_the_same_token_is_sent_once_more_at_once_and_then_by_back_off,
