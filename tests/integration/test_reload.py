@@ -475,15 +475,15 @@ def test_wait_max_counts_for_those_who_ask_after_the_reload(server):
     """Those before keep their time, and are told it."""
     server.rule({"delay_ms": FOR_EVER_MS})
     wait_max = int(3 * SLOWNESS)
-    with Daemon(profile(server, refresh_token_wait_max=wait_max)) as daemon, daemon.connect() as early:
+    with Daemon(profile(server, refresh_token_wait_max=wait_max, request_timeout=300)) as daemon, daemon.connect() as early:
         early.send(TOKEN)
         wait_until(lambda: daemon.info()["waiters"] == 1)
-        reload(daemon, profile(server, refresh_token_wait_max=1))
+        reload(daemon, profile(server, refresh_token_wait_max=1, request_timeout=300))
         began = time.monotonic()
         error = daemon.get()
         assert error["code"] == "refresh_timeout" and "1 second" in error["text"]
         assert 1 <= time.monotonic() - began <= 1 + SLOWNESS
-        reload(daemon, profile(server, refresh_token_wait_max=0))
+        reload(daemon, profile(server, refresh_token_wait_max=0, request_timeout=300))
         began = time.monotonic()
         assert daemon.get()["code"] == "refresh_timeout"
         assert time.monotonic() - began <= 0.5 * SLOWNESS
