@@ -275,10 +275,31 @@ static int take_text(const struct invocation *invocation, const char *name, cons
 	return usage(invocation->subcommand, "%s wants a text, not '%s'", name, shown);
 }
 
+static int take_expires_in(struct invocation *invocation, const char *value)
+{
+	if (parse_seconds(
+		    value, EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S, &invocation->arguments.expires_in)) {
+		return EXIT_STATUS_DONE;
+	}
+	return usage(invocation->subcommand, "--expires-in wants seconds, from %g to %.0f",
+		EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S);
+}
+
+static int take_expiration(struct invocation *invocation, const char *value)
+{
+	int64_t unix_ms = 0;
+
+	invocation->arguments.expiration = value;
+	if (date_parse(value, &unix_ms)) {
+		return EXIT_STATUS_DONE;
+	}
+	return usage(invocation->subcommand, "--expiration wants a date and time with Z or an "
+					     "offset, such as 2026-11-21T18:00:00Z");
+}
+
 static int take_option(struct invocation *invocation, int option, const char *value)
 {
 	struct arguments *arguments = &invocation->arguments;
-	int64_t unix_ms = 0;
 	double s = 0;
 
 	invocation->given |= BIT(option);
@@ -323,19 +344,9 @@ static int take_option(struct invocation *invocation, int option, const char *va
 		arguments->redirect_uri = value;
 		return take_text(invocation, "--redirect-uri", value);
 	case OPTION_EXPIRES_IN:
-		return parse_seconds(
-			       value, EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S, &arguments->expires_in)
-			       ? EXIT_STATUS_DONE
-			       : usage(invocation->subcommand,
-					 "--expires-in wants seconds, from %g to %.0f",
-					 EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S);
+		return take_expires_in(invocation, value);
 	case OPTION_EXPIRATION:
-		arguments->expiration = value;
-		return date_parse(value, &unix_ms)
-			       ? EXIT_STATUS_DONE
-			       : usage(invocation->subcommand,
-					 "--expiration wants a date and time with Z or an offset, "
-					 "such as 2026-11-21T18:00:00Z");
+		return take_expiration(invocation, value);
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;

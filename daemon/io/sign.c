@@ -357,7 +357,7 @@ struct secret *sign_verifier(void)
 		}
 	}
 	if (len == sizeof(verifier)) {
-		secret = secret_new_locked(verifier, len);
+		secret = secret_new(verifier, len);
 	}
 	explicit_bzero(random, sizeof(random));
 	explicit_bzero(verifier, sizeof(verifier));

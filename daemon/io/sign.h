@@ -52,7 +52,8 @@ int sign_client_assertion(const struct sign_key *key, enum sign_alg alg, const c
 	const char *client_id, const char *audience, int64_t now_s, struct secret **ret_jwt);
 
 /* A code verifier of SIGN_VERIFIER_LEN characters, each of the 66 equally likely (RFC 7636 section
- * 4.1); locked. NULL when there is no memory or no randomness. */
+ * 4.1). It is not locked: callers can have many made. NULL when there is no memory or no
+ * randomness. */
 struct secret *sign_verifier(void);
 
 /* The S256 challenge of a verifier (RFC 7636 section 4.2). 0, or -ENOMEM. */
