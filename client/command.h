@@ -12,8 +12,12 @@
 
 struct arguments {
 	const char *profile;
-	const char *reject;   /* a file's name, or "-" for stdin; NULL without one */
-	int64_t min_validity; /* seconds; -1 without one */
+	const char *reject;               /* a file's name, or "-" for stdin; NULL without one */
+	int64_t min_validity;             /* seconds; -1 without one */
+	const char *state, *redirect_uri; /* NULL without one */
+	const char *expiration;           /* NULL without one */
+	double expires_in;                /* seconds; where there is no expiration */
+	bool url;
 	bool json;
 	bool header;
 	bool api_url;

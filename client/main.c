@@ -12,6 +12,8 @@
 #include "client/command.h"
 #include "client/connection.h"
 #include "client/print.h"
+#include "client/sign_in.h"
+#include "proto/date.h"
 #include "proto/error.h"
 #include "proto/escape.h"
 
@@ -20,6 +22,8 @@
 #define TIMEOUT_MIN_S      0.001
 #define TIMEOUT_MAX_S      3600.0
 #define MIN_VALIDITY_MAX_S (31.0 * 24 * 60 * 60) /* no token counts as living longer */
+#define EXPIRES_IN_MIN_S   1.0
+#define EXPIRES_IN_MAX_S   1e9 /* beyond 31 days it counts as 31 days */
 
 enum {
 	SHOWN_SIZE = 200, /* of an argument in an error */
@@ -36,6 +40,11 @@ enum option_id {
 	OPTION_REJECT,
 	OPTION_HEADER,
 	OPTION_API_URL,
+	OPTION_URL,
+	OPTION_STATE,
+	OPTION_REDIRECT_URI,
+	OPTION_EXPIRES_IN,
+	OPTION_EXPIRATION,
 };
 
 static const struct option long_options[] = {
@@ -48,6 +57,11 @@ static const struct option long_options[] = {
 	{"reject", required_argument, NULL, OPTION_REJECT},
 	{"header", no_argument, NULL, OPTION_HEADER},
 	{"api-url", no_argument, NULL, OPTION_API_URL},
+	{"url", no_argument, NULL, OPTION_URL},
+	{"state", required_argument, NULL, OPTION_STATE},
+	{"redirect-uri", required_argument, NULL, OPTION_REDIRECT_URI},
+	{"expires-in", required_argument, NULL, OPTION_EXPIRES_IN},
+	{"expiration", required_argument, NULL, OPTION_EXPIRATION},
 	{NULL, 0, NULL, 0},
 };
 
@@ -114,6 +128,33 @@ static const struct subcommand subcommands[] = {
 		"Has gctokend fetch a new token for PROFILE (default) now, and waits for it.\n"
 		"\n"
 		"  --json            as JSON\n"},
+	{"authorize", command_authorize,
+		BIT(OPTION_URL) | BIT(OPTION_STATE) | BIT(OPTION_REDIRECT_URI) | BIT(OPTION_JSON),
+		true, false,
+		"Usage: gctoken authorize [PROFILE] [OPTION]...\n"
+		"\n"
+		"Signs PROFILE (default) in with a browser: prints the address to sign in at,\n"
+		"reads from standard input the address that the browser is then sent to, or the\n"
+		"code in it, and prints the new state.\n"
+		"\n"
+		"  --url             print the address and, on the next line, its state, and end\n"
+		"  --state S         read the address or code for the state S, which an earlier\n"
+		"                    --url printed; with --url: S is to be the state\n"
+		"  --redirect-uri U  have the browser sent to U: redirect_uri of the profile, "
+		"with\n"
+		"                    another port where that is http://localhost\n"
+		"  --json            as JSON\n"},
+	{"set-token", command_set_token,
+		BIT(OPTION_EXPIRES_IN) | BIT(OPTION_EXPIRATION) | BIT(OPTION_JSON), true, false,
+		"Usage: gctoken set-token [PROFILE] --expires-in S | --expiration TIME "
+		"[OPTION]...\n"
+		"\n"
+		"Reads a token for PROFILE (default) from the first line of standard input, has\n"
+		"gctokend hand it out, and prints the new state.\n"
+		"\n"
+		"  --expires-in S    it is valid for S seconds\n"
+		"  --expiration TIME it is valid until TIME, such as 2026-11-21T18:00:00Z\n"
+		"  --json            as JSON\n"},
 	{"reload", command_reload, 0, false, false,
 		"Usage: gctoken reload [OPTION]...\n"
 		"\n"
@@ -131,6 +172,8 @@ static const char help_whole[] =
 	"  services                     print what you may call\n"
 	"  exec [PROFILE] -- COMMAND    run COMMAND with a token in its environment\n"
 	"  refresh [PROFILE]            fetch a new token now\n"
+	"  authorize [PROFILE]          sign in with a browser\n"
+	"  set-token [PROFILE]          hand out the token on standard input\n"
 	"  reload                       read the configuration again\n";
 
 static const char help_common[] =
@@ -220,9 +263,22 @@ static int take_word(struct invocation *invocation, const char *word)
 	return EXIT_STATUS_DONE;
 }
 
+/* Whether a value can stand in a request. */
+static int take_text(const struct invocation *invocation, const char *name, const char *value)
+{
+	char shown[SHOWN_SIZE];
+
+	if (*value != '\0' && escape_is_utf8(value, strlen(value))) {
+		return EXIT_STATUS_DONE;
+	}
+	print_escape(shown, sizeof(shown), value);
+	return usage(invocation->subcommand, "%s wants a text, not '%s'", name, shown);
+}
+
 static int take_option(struct invocation *invocation, int option, const char *value)
 {
 	struct arguments *arguments = &invocation->arguments;
+	int64_t unix_ms = 0;
 	double s = 0;
 
 	invocation->given |= BIT(option);
@@ -257,6 +313,29 @@ static int take_option(struct invocation *invocation, int option, const char *va
 	case OPTION_API_URL:
 		arguments->api_url = true;
 		return EXIT_STATUS_DONE;
+	case OPTION_URL:
+		arguments->url = true;
+		return EXIT_STATUS_DONE;
+	case OPTION_STATE:
+		arguments->state = value;
+		return take_text(invocation, "--state", value);
+	case OPTION_REDIRECT_URI:
+		arguments->redirect_uri = value;
+		return take_text(invocation, "--redirect-uri", value);
+	case OPTION_EXPIRES_IN:
+		return parse_seconds(
+			       value, EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S, &arguments->expires_in)
+			       ? EXIT_STATUS_DONE
+			       : usage(invocation->subcommand,
+					 "--expires-in wants seconds, from %g to %.0f",
+					 EXPIRES_IN_MIN_S, EXPIRES_IN_MAX_S);
+	case OPTION_EXPIRATION:
+		arguments->expiration = value;
+		return date_parse(value, &unix_ms)
+			       ? EXIT_STATUS_DONE
+			       : usage(invocation->subcommand,
+					 "--expiration wants a date and time with Z or an offset, "
+					 "such as 2026-11-21T18:00:00Z");
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;
@@ -335,6 +414,11 @@ static int check(const struct invocation *invocation)
 	if (arguments->json && (arguments->header || arguments->api_url)) {
 		return usage(subcommand, "choose between --json and --%s",
 			arguments->header ? "header" : "api-url");
+	}
+	if (subcommand->run == command_set_token &&
+		!(invocation->given & BIT(OPTION_EXPIRES_IN)) == !arguments->expiration) {
+		return usage(subcommand,
+			"say until when the token is valid: --expires-in S or --expiration TIME");
 	}
 	if (subcommand->takes_command && !arguments->command) {
 		return usage(subcommand, "say what to run, behind --: gctoken exec -- COMMAND");

@@ -146,6 +146,11 @@ void print_error(const char *format, ...)
 	va_end(args);
 }
 
+void print_prompt(const char *text)
+{
+	dprintf(STDERR_FILENO, "%s", text);
+}
+
 int print_out(const char *bytes, size_t len)
 {
 	signal(SIGPIPE, SIG_IGN);

@@ -25,6 +25,9 @@ const char *print_advice(enum error_code code);
 /* One line on stderr, with "gctoken: " in front and a LF behind it. */
 void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Text for a person at the terminal, on stderr, as it stands. */
+void print_prompt(const char *text);
+
 /* Writes all bytes to stdout; SIGPIPE is ignored from then on. Returns EXIT_STATUS_DONE, or
  * EXIT_STATUS_FAILURE when it has told people what went wrong. */
 int print_out(const char *bytes, size_t len);

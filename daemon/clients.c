@@ -80,7 +80,7 @@ static void client_free(struct client *client)
 
 	LIST_REMOVE(client, link);
 	turns_forget(&clients->turns, &client->turn);
-	session_done(&client->session, clients->dispatch);
+	session_done(&client->session);
 	quota_disconnect(clients->quota, client->session.user, clock_now());
 	peer_credentials_done(&client->credentials);
 	free(client);

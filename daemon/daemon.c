@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "core/authorize.h"
 #include "core/broker.h"
 #include "core/grant.h"
 #include "core/quota.h"
@@ -21,6 +22,7 @@
 #include "io/harden.h"
 #include "io/listener.h"
 #include "io/log.h"
+#include "io/sign.h"
 #include "io/watch.h"
 #include "proto/message.h"
 #include "upstream.h"
@@ -109,7 +111,7 @@ static void on_problem(void *context, enum log_level level, const char *text)
 
 static bool may_still(void *context, const struct waiter *waiter)
 {
-	return dispatch_may_still(waiter);
+	return call_may_still(waiter);
 }
 
 static int load(const char *path, const struct config_environment *environment, struct told *told,
@@ -282,7 +284,9 @@ static const struct access_rules *rules(void *context)
 	return daemon->config->allow;
 }
 
-static const struct dispatch_ops dispatch_ops = {wall_offset, reload, rules};
+static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
+
+static const struct call_ops call_ops = {wall_offset, reload, rules, &authorize_random};
 
 int daemon_check_config(const char *config_path)
 {
@@ -387,7 +391,7 @@ static bool make_parts(struct daemon *daemon)
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
 	       (daemon->dispatch = dispatch_new(
-			daemon->broker, daemon->quota, &dispatch_ops, daemon, clock_now())) &&
+			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&

@@ -22,7 +22,6 @@ struct settings;
 struct token;
 
 enum {
-	BROKER_HOST_ATTEMPTS_MAX = 8, /* in flight at one token host and port */
 	BROKER_REJECTION_GAP_MS =
 		10 * 1000, /* between two rejections of a profile's token that make a request */
 	BROKER_WALL_STEP_MS = 5 * 1000, /* a smaller forward step of the wall clock is ignored */

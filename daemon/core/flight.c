@@ -180,18 +180,25 @@ static void choose(struct flights *flights, struct attempt *attempt, int64_t now
 	}
 }
 
-/* Gets back what was stored, once: the login, and into the result a token. */
-static bool load(struct flights *flights, struct attempt *attempt, char why[GRANT_MESSAGE_SIZE])
+/* Gets back what was stored, once: the login, and a token. */
+static bool load(struct flights *flights, struct profile *profile, struct token **ret_token,
+	char why[GRANT_MESSAGE_SIZE])
 {
-	struct profile *profile = attempt->profile;
-
 	if (profile->loaded || !profile_is_stored(profile)) {
 		return true;
 	}
-	attempt->result.verdict = GRANT_GRANTED;
 	profile->loaded = flights->ops->load(
-		flights->context, attempt->settings, &profile->login, &attempt->result.token, why);
+		flights->context, profile->settings, &profile->login, ret_token, why);
 	return profile->loaded;
+}
+
+bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE])
+{
+	struct token *token = NULL;
+	bool done = load(flights, profile, &token, why);
+
+	token_free(token);
+	return done;
 }
 
 bool flight_start(struct flights *flights, struct profile *profile, int64_t now_ms)
@@ -203,9 +210,10 @@ bool flight_start(struct flights *flights, struct profile *profile, int64_t now_
 		return false;
 	}
 	if (!flights->ops->prepare(flights->context, attempt->settings, why) ||
-		!load(flights, attempt, why)) {
+		!load(flights, profile, &attempt->result.token, why)) {
 		fail(flights, attempt, GRANT_PERMANENT, why, now_ms);
 	} else if (token_usable(attempt->result.token, now_ms) && !profile->code) {
+		attempt->result.verdict = GRANT_GRANTED;
 		conclude(flights, attempt, &attempt->result, now_ms);
 	} else if (profile->unsaved && !profile->code) {
 		grant_result_done(&attempt->result);

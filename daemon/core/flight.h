@@ -102,6 +102,10 @@ void flight_finish(struct flights *flights, struct attempt *attempt, struct gran
 void flight_stored(
 	struct flights *flights, struct attempt *attempt, const char *why, int64_t now_ms);
 
+/* Reads back what was stored of a profile's login, unless that was done. False with a sentence when
+ * it cannot be read. */
+bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE]);
+
 /* Makes durable what a profile is now, where it is to outlive the daemon; nobody waits for it. */
 void flight_store(struct flights *flights, const struct profile *profile);
 

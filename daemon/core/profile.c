@@ -17,6 +17,7 @@ struct profile *profile_new(struct settings *settings)
 		return NULL;
 	}
 	profile->settings = settings;
+	TAILQ_INIT(&profile->authorizations);
 	TAILQ_INIT(&profile->waiters.queue);
 	TAILQ_INIT(&profile->sign_ins.queue);
 	profile->due_ms = PROFILE_NEVER;
@@ -48,6 +49,7 @@ void profile_free(struct profile *profile)
 	}
 	error_clear(&profile->last_error);
 	answer_clear(&profile->last_answer);
+	authorize_end_all(&profile->authorizations);
 	login_done(&profile->login);
 	code_free(profile->code);
 	token_free(profile->held);
@@ -302,6 +304,7 @@ void profile_reset(struct profile *profile, int64_t now_ms)
 	profile->held = NULL;
 	code_free(profile->code);
 	profile->code = NULL;
+	authorize_end_all(&profile->authorizations);
 	profile->verdict = GRANT_NONE;
 	profile->repeated = false;
 	profile->failures = 0;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "authorize.h"
 #include "grant.h"
 #include "login.h"
 #include "waiter.h"
@@ -63,9 +64,10 @@ struct profile {
 				      durable; NULL: none */
 	bool unsaved;              /* the login could not be made durable yet */
 	bool repeated;             /* a lost answer has already been asked for once more, at once */
-	struct waiter_list waiters;  /* the earliest deadline first */
-	struct waiter_list sign_ins; /* those who wait for a code's exchange; likewise */
-	uint64_t generation;         /* tokens so far */
+	struct authorize_list authorizations; /* browsers that were sent off to sign in */
+	struct waiter_list waiters;           /* the earliest deadline first */
+	struct waiter_list sign_ins;          /* those who wait for a code's exchange; likewise */
+	uint64_t generation;                  /* tokens so far */
 	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
 	unsigned failures;          /* in a row */
@@ -133,7 +135,8 @@ void profile_mend(struct profile *profile, int64_t now_ms);
 /* Drops a token that is below its margin. */
 void profile_expire(struct profile *profile, int64_t now_ms);
 
-/* Forgets the token and the verdict, keeps the generation: the next attempt is due now. */
+/* Forgets the token, the verdict and browsers that were sent off, keeps the generation: the next
+ * attempt is due now. */
 void profile_reset(struct profile *profile, int64_t now_ms);
 
 /*

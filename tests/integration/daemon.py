@@ -139,7 +139,8 @@ class Daemon:
         with open(self.config_path, "w", encoding="utf-8", opener=_private) as file:
             file.write(text)
         if self._user is not None:
-            os.chown(self.config_path, self._user, self._user)
+            for path in (self.config_path, self.state):
+                os.chown(path, self._user, self._user)
 
     def start(self):
         command = (self._prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))

@@ -34,6 +34,7 @@ PROFILES = {
     "root": "user:root (auth.getJwtToken, auth.refresh)",
 }
 TOKEN, INFO, REFRESH = "auth.getJwtToken", "auth.getTokenInfo", "auth.refresh"
+URL, AUTHORIZE, SET = "auth.getAuthorizeUrl", "auth.authorize", "auth.setAccessToken"
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +155,12 @@ def services(daemon, *caller):
 
 def test_services_and_status_are_cut_to_what_the_caller_may_see(daemon):
     assert services(daemon, ALICE) == (
-        [TOKEN, INFO, REFRESH, *OPEN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
+        [TOKEN, INFO, REFRESH, URL, *OPEN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
         ["union", "wild", "wilder"])
     assert services(daemon, BOB) == (
-        [TOKEN, INFO, *OPEN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
-    assert services(daemon, NOBODY) == ([TOKEN, INFO, *OPEN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
-    everything = [TOKEN, INFO, REFRESH, *OPEN, "system.reload"]
+        [TOKEN, INFO, URL, *OPEN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
+    assert services(daemon, NOBODY) == ([TOKEN, INFO, URL, *OPEN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
+    everything = [TOKEN, INFO, REFRESH, URL, AUTHORIZE, SET, *OPEN, "system.reload"]
     assert services(daemon, CAROL) == (everything, sorted(PROFILES), sorted(PROFILES))
     assert services(daemon, 0) == (everything, sorted(PROFILES), sorted(PROFILES))
 

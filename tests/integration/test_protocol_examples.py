@@ -7,8 +7,11 @@ import socket
 
 import pytest
 
+from daemon import Daemon, profile
+
 PROTOCOL = pathlib.Path(__file__).parents[2] / "proto" / "PROTOCOL.md"
 REPLY_TIMEOUT_S = 60
+CLIENT, REDIRECT_URI = "browser", "http://localhost:8400/back"
 ANY = "…"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -97,6 +100,17 @@ def expect_replies(shown, lines):
                 break
         else:
             pytest.fail(f"PROTOCOL.md shows\n  {text}\nthe daemon said\n  {''.join(left)!r}")
+
+
+@pytest.fixture
+def daemon(server):
+    """With the two profiles of the examples."""
+    server.client(CLIENT, "s3cret!")
+    browser = profile(server, "browser", CLIENT, "s3cret!", grant="authorization_code", redirect_uri=REDIRECT_URI,
+                      authorize_url=server.http + "/oauth/authorize")
+    with Daemon(profile(server) + browser) as started:
+        started.wait_state("fresh")
+        yield started
 
 
 EXAMPLES = read_examples(PROTOCOL.read_text(encoding="utf-8"))

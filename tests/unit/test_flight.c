@@ -1,5 +1,6 @@
 #include "core/flight.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/code.h"
@@ -37,6 +38,17 @@ static struct profile *profile_of(const char *grant, const char *seed)
 static const char *sent(const struct attempt *attempt)
 {
 	return attempt->refresh_token ? secret_reveal(attempt->refresh_token) : "";
+}
+
+static struct secret *no_verifier(void)
+{
+	return secret_new("v", 1);
+}
+
+static int no_challenge(const struct secret *verifier, char ret[AUTHORIZE_RANDOM_SIZE])
+{
+	strcpy(ret, "c");
+	return 0;
 }
 
 static const char *kept(void)
@@ -474,6 +486,60 @@ START_TEST(with_persist_tokens_a_token_outlives_the_daemon_and_no_request_is_mad
 }
 END_TEST
 
+START_TEST(a_token_that_is_planted_before_the_first_attempt_wins_over_the_stored_one)
+{
+	struct settings *settings;
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	settings = settings_of("p", "static");
+	settings->persist_tokens = true;
+	world_configure(&settings, 1);
+	world_plant(broker_find(world.broker, "p"), "stored", HOUR_MS);
+	world_crash();
+	settings = settings_of("p", "static");
+	settings->persist_tokens = true;
+	ck_assert_int_eq(broker_configure(world.broker, &settings, 1, NULL, world.now_ms), 0);
+	profile = broker_find(world.broker, "p");
+	broker_plant(world.broker, profile,
+		token_new(secret_new("planted", 7), world.now_ms, HOUR_MS), world.now_ms);
+	ck_assert_str_eq(world_record("p")->token, "planted");
+	world_run_until(world.now_ms + HOUR_MS / 2);
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "planted");
+	ck_assert_uint_eq(profile->generation, 1);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_browser_that_was_sent_off_outlives_a_reload_unless_the_client_is_another)
+{
+	static const struct authorize_random none = {no_verifier, no_challenge, NULL};
+	const struct authorize_wish wish = {.uid = 7, .redirect_uri = "x:/", .state = "the-state"};
+	const struct authorize *pending;
+	struct settings *settings;
+	struct profile *profile;
+	char *url;
+
+	world_begin(0);
+	profile = profile_of("pkce", NULL);
+	fixture_set(&profile->settings->authorize_url, "https://login.example/oauth/authorize");
+	ck_assert_int_eq(authorize_begin(&profile->authorizations, profile->settings, &none, &wish,
+				 0, &pending, &url),
+		0);
+	free(url);
+	profile = profile_of("pkce", NULL);
+	ck_assert_ptr_nonnull(authorize_find(&profile->authorizations, 7, "the-state", 0));
+	settings = settings_of("p", "pkce");
+	fixture_set(&settings->client_id, "another");
+	world_configure(&settings, 1);
+	profile = broker_find(world.broker, "p");
+	ck_assert_ptr_null(authorize_find(&profile->authorizations, 7, "the-state", 0));
+	world_end();
+}
+END_TEST
+
 START_TEST(without_persist_tokens_no_token_is_stored)
 {
 	world_begin(0);
@@ -639,6 +705,8 @@ UNIT_MAIN("flight", a_new_refresh_token_is_durable_before_anybody_gets_the_token
 	a_planted_token_is_handed_out_on_any_grant_and_a_flight_before_it_is_not,
 	a_static_token_is_served_to_its_margin_and_a_rejected_one_needs_another,
 	with_persist_tokens_a_token_outlives_the_daemon_and_no_request_is_made,
+	a_token_that_is_planted_before_the_first_attempt_wins_over_the_stored_one,
+	a_browser_that_was_sent_off_outlives_a_reload_unless_the_client_is_another,
 	without_persist_tokens_no_token_is_stored,
 	a_reload_to_another_scope_keeps_the_session_but_not_the_token_of_the_flight,
 	the_refresh_token_of_a_profile_that_goes_in_mid_flight_is_kept,

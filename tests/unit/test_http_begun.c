@@ -101,16 +101,17 @@ START_TEST(untrusted_server_is_not_begun)
 }
 END_TEST
 
+/* With a reset the connection might not even be one yet for the client. */
 START_TEST(close_before_the_request_is_read_is_begun)
 {
-	post_to(&(struct http_script){.pieces = nothing, .deaf = true, .reset = _i});
+	post_to(&(struct http_script){.pieces = nothing, .deaf = true});
 	assert_begun();
 }
 END_TEST
 
 START_TEST(close_after_the_handshake_is_begun)
 {
-	post_over_tls(&(struct http_script){.pieces = nothing, .deaf = true, .reset = _i});
+	post_over_tls(&(struct http_script){.pieces = nothing, .deaf = true});
 	assert_begun();
 }
 END_TEST
@@ -177,7 +178,7 @@ CASES_MAIN("http_begun", set_up, tear_down, {request_that_is_none_has_not_begun,
 	{unknown_name_is_not_begun, 1}, {name_that_is_not_resolved_in_time_is_not_begun, 1},
 	{refused_connection_is_not_begun, 1}, {close_within_the_handshake_is_not_begun, 1},
 	{reset_within_the_handshake_is_not_begun, 1}, {handshake_that_hangs_is_not_begun, 1},
-	{untrusted_server_is_not_begun, 1}, {close_before_the_request_is_read_is_begun, 2},
-	{close_after_the_handshake_is_begun, 2}, {close_after_the_headers_is_begun, 2},
+	{untrusted_server_is_not_begun, 1}, {close_before_the_request_is_read_is_begun, 1},
+	{close_after_the_handshake_is_begun, 1}, {close_after_the_headers_is_begun, 2},
 	{close_after_the_body_is_begun, 2}, {close_within_the_answer_is_begun, 8},
 	{no_answer_in_time_is_begun, 1}, {half_an_answer_in_time_is_begun, 1}, {answer_is_begun, 1})

@@ -270,9 +270,8 @@ void caller_refresh(struct caller *caller, struct profile *profile)
 
 void caller_sign_in(struct caller *caller, struct profile *profile, const char *code)
 {
-	struct code *carrier = code_new();
+	struct code *carrier = code_new(code, strlen(code), NULL, "https://app.example/back");
 
-	carrier->code = secret_new(code, strlen(code));
 	*caller = (struct caller){0};
 	wait_if_told(caller, profile, broker_sign_in(world.broker, profile, carrier, world.now_ms));
 }

@@ -1,0 +1,142 @@
+/*
+ * One request on its way through the daemon: what it says, who sent it, and how it is answered, now
+ * or when a flight has ended. It does not know which endpoints there are, nor sockets, files or
+ * HTTP; it reaches its connection and its daemon through function pointers.
+ */
+#pragma once
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/access.h"
+#include "core/waiter.h"
+#include "proto/error.h"
+
+struct access_rules;
+struct authorize_random;
+struct broker;
+struct endpoint;
+struct parameter;
+struct payload;
+struct pending;
+struct profile;
+struct quota;
+struct quota_user;
+struct request;
+struct session;
+
+/* How answers leave. Neither may free the session. */
+struct session_ops {
+	/* A reply: head_len bytes of the asker's own, then the payload; both are borrowed. */
+	void (*answer)(struct session *session, const char *head, size_t head_len,
+		struct payload *payload);
+	/* A request will be answered later (1), or was (-1). */
+	void (*pending)(struct session *session, int change);
+};
+
+/* One connection, as seen from here. Embedded by its owner. */
+struct session {
+	const struct session_ops *ops;
+	struct access_subject who;
+	struct quota_user *user;
+	LIST_HEAD(, pending) waiting; /* requests that will be answered later */
+};
+
+void session_init(struct session *session, const struct session_ops *ops,
+	const struct access_subject *who, struct quota_user *user);
+
+/* Forgets what it waits for. */
+void session_done(struct session *session);
+
+/* What only the daemon can say or do. */
+struct call_ops {
+	/* Milliseconds from now_ms's scale to 1970's. */
+	int64_t (*wall_offset)(void *context);
+	/* Reads the configuration again. True: done; false: why (as written to the log) is in why.
+	 */
+	bool (*reload)(void *context, char *why, size_t why_size);
+	/* The rules of [daemon] allow, or NULL. */
+	const struct access_rules *(*rules)(void *context);
+	const struct authorize_random *random;
+};
+
+/* What all requests share; all but out_of_memory is borrowed. */
+struct call_shared {
+	struct broker *broker;
+	struct quota *quota;
+	const struct call_ops *ops;
+	void *context;
+	int64_t started_ms;
+	struct payload *out_of_memory; /* owned; what is answered when nothing can be rendered */
+	uint64_t requests, tokens;     /* lines taken; tokens handed out */
+	uint64_t errors[ERROR_CODES];  /* answers by code */
+};
+
+/* symbol, name on the wire, whether it is a string (else a number) */
+#define CALL_PARAMETERS(X)                             \
+	X(PROFILE, "profile", true)                    \
+	X(MIN_VALIDITY, "minValidity", false)          \
+	X(REJECTED_TOKEN, "rejectedToken", true)       \
+	X(REDIRECT_URI, "redirectUri", true)           \
+	X(STATE, "state", true)                        \
+	X(CODE, "code", true)                          \
+	X(CODE_VERIFIER, "codeVerifier", true)         \
+	X(ERROR, "error", true)                        \
+	X(ERROR_DESCRIPTION, "errorDescription", true) \
+	X(TOKEN, "token", true)                        \
+	X(EXPIRATION, "expiration", true)              \
+	X(EXPIRES_IN, "expiresIn", false)
+
+enum call_parameter {
+#define X(symbol, name, is_string) PARAMETER_##symbol,
+	CALL_PARAMETERS(X)
+#undef X
+		PARAMETERS,
+};
+
+struct call {
+	struct call_shared *shared;
+	struct session *session;
+	const struct request *request;
+	const struct endpoint *endpoint;
+	struct profile *profile; /* of endpoints that have one */
+	int64_t now_ms;
+	const struct parameter *given[PARAMETERS]; /* NULL: it is not there */
+};
+
+struct endpoint {
+	const char *name;
+	enum access_right right; /* ACCESS_RIGHTS: open to all, or checked by the handler */
+	unsigned parameters;     /* which it takes, as bits */
+	/* Whether the parameters are right, before access is looked at; else it has answered. NULL:
+	 * there is nothing to check. */
+	bool (*check)(struct call *call);
+	void (*handle)(struct call *call);
+};
+
+/* What a parameter says; NULL where it is not there. */
+const char *call_text(const struct call *call, enum call_parameter parameter);
+
+int64_t call_wall_offset(const struct call_shared *shared);
+
+/* Answer, once for each call. call_fail() returns false. */
+bool call_fail(const struct call *call, enum error_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void call_answer_data(const struct call *call, cJSON *data);
+
+/* What the broker said: at once, or when that has come which it said to wait for. */
+void call_answer_outcome(const struct call *call, const struct answer *outcome);
+
+/* Whether the caller may wait; else it is told that too many of its requests do. */
+bool call_may_wait(const struct call *call);
+
+/* Answers before there is a call, or without one. payload is borrowed; NULL where there was no
+ * memory to render one. */
+void call_answer_error(struct call_shared *shared, struct session *session, const char *head,
+	size_t head_len, enum error_code code, const char *text, int64_t retry_after_s);
+
+/* For broker_configure(): whether a waiter may still ask. */
+bool call_may_still(const struct waiter *waiter);

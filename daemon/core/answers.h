@@ -1,0 +1,34 @@
+/*
+ * What callers are answered, by what is known of their profile, and the answering of those who
+ * wait for it. It does not know when.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "waiter.h"
+
+struct grant_result;
+struct profile;
+
+/* The profile's token. */
+struct answer answers_token(struct profile *profile);
+
+/* What the last attempt ended with. */
+struct answer answers_error(const struct profile *profile, int64_t now_ms);
+
+/* There is no way to another token than what somebody does. */
+struct answer answers_stuck(const struct profile *profile);
+
+struct answer answers_rate_limited(int64_t retry_after_ms, const char *text);
+
+/* Answers all of a list, which is empty afterwards unless a callback adds to it. */
+void answers_all(struct waiter_list *waiters, const struct answer *answer);
+
+/* An attempt has failed: those who can do without get the token there is, the others the error, or
+ * stay where an answer can still come in their time. */
+void answers_failed(struct profile *profile, int64_t now_ms);
+
+/* A code was refused, which ends the wait of who brought it; whatever was before goes on. */
+void answers_sign_in_failed(
+	struct profile *profile, const struct grant_result *result, int64_t now_ms);

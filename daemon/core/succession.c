@@ -1,0 +1,66 @@
+#include "succession.h"
+
+#include "flight.h"
+#include "grant.h"
+#include "profile.h"
+#include "roster.h"
+#include "schedule.h"
+#include "settings.h"
+
+/* Whether the refresh token there is may be sent under the new settings, or there can be none. */
+static bool keeps_login(const struct settings *old, const struct settings *settings)
+{
+	unsigned parts = old->grant->parts | settings->grant->parts;
+
+	return !(parts & GRANT_SESSION) || settings_same_session(old, settings);
+}
+
+/* Puts the settings of a profile that was made for them into the one that was there before. */
+static void succeed(
+	struct flights *flights, struct profile *old, struct profile *made, int64_t now_ms)
+{
+	struct settings *settings = made->settings;
+	struct host *host = old->host;
+
+	made->settings = NULL;
+	old->host = made->host;
+	host_leave(&flights->hosts, host);
+	profile_free(made);
+	if (!keeps_login(old->settings, settings)) {
+		flight_detach(flights, old);
+		login_done(&old->login);
+		old->loaded = false;
+	} else if (settings_same_identity(old->settings, settings)) {
+		profile_change(old, settings, now_ms);
+		return;
+	} else {
+		flight_disown(flights, old);
+	}
+	settings_unref(old->settings);
+	old->settings = settings;
+	profile_reset(old, now_ms);
+	flight_attach(flights, old);
+}
+
+void succession(struct flights *flights, struct roster *old, struct roster *roster, int64_t now_ms)
+{
+	size_t n_new = 0, index = 0;
+
+	for (size_t i = 0; i < roster->n; i++) {
+		struct profile *made = roster->profiles[i];
+		struct profile *known = roster_find(old, made->settings->name);
+
+		if (known) {
+			succeed(flights, known, made, now_ms);
+			roster->profiles[i] = known;
+		} else {
+			n_new++;
+			flight_attach(flights, made);
+		}
+	}
+	for (size_t i = 0; i < roster->n; i++) {
+		if (!roster_find(old, roster->profiles[i]->settings->name)) {
+			roster->profiles[i]->due_ms = now_ms + schedule_spread(index++, n_new);
+		}
+	}
+}

@@ -1,0 +1,10 @@
+/*
+ * The endpoints: the one table of names, rights, parameters and handlers. It does not know how a
+ * request came, nor how its parameters were read.
+ */
+#pragma once
+
+struct endpoint;
+
+/* The endpoint of that full name, or NULL. */
+const struct endpoint *endpoints_find(const char *name);

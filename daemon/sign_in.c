@@ -1,0 +1,366 @@
+#include "sign_in.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "core/answer.h"
+#include "core/authorize.h"
+#include "core/broker.h"
+#include "core/code.h"
+#include "core/grant.h"
+#include "core/secret.h"
+#include "core/settings.h"
+#include "core/text.h"
+#include "core/token.h"
+#include "proto/date.h"
+#include "proto/message.h"
+#include "view.h"
+
+enum {
+	CODE_MAX = 4096,   /* characters of a code */
+	VERIFIER_MIN = 43, /* RFC 7636 section 4.1 */
+	VERIFIER_MAX = 128,
+	LIFETIME_MIN_MS = 1000, /* a token with less left is of no use */
+	NAMES_SIZE = 256,       /* of a list of grants */
+};
+
+static bool has(const struct call *call, enum call_parameter parameter)
+{
+	return call->given[parameter];
+}
+
+static size_t length(const struct call *call, enum call_parameter parameter)
+{
+	return call->given[parameter]->value.len;
+}
+
+static bool wrong(const struct call *call, const char *what)
+{
+	return call_fail(call, ERROR_INVALID_REQUEST, "%s", what);
+}
+
+/* Whether a text is of VSCHAR alone (RFC 6749 appendix A). */
+static bool is_visible(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~') {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- what every code needs */
+
+static bool takes_codes(const struct call *call)
+{
+	const struct settings *settings = call->profile->settings;
+	char names[NAMES_SIZE] = "";
+	size_t len = 0;
+
+	if (settings->grant->parts & GRANT_CODE) {
+		return true;
+	}
+	for (size_t i = 0; grant_name(i); i++) {
+		if ((grant_find(grant_name(i))->parts & GRANT_CODE) && len < sizeof(names)) {
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+				len > 0 ? " or " : "", grant_name(i));
+		}
+	}
+	return call_fail(call, ERROR_INVALID_REQUEST,
+		"%s is for profiles with grant = %s; profile %s has grant = %s",
+		call->endpoint->name, names, settings->name, settings->grant->name);
+}
+
+static bool takes_redirect(const struct call *call)
+{
+	const struct settings *settings = call->profile->settings;
+	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
+
+	return !redirect_uri || authorize_takes_redirect(settings, redirect_uri) ||
+	       call_fail(call, ERROR_INVALID_REQUEST,
+		       "redirectUri has to be the profile's redirect_uri, %s, or the same with "
+		       "another port where that is http to loopback",
+		       settings->redirect_uri);
+}
+
+/* ---- auth.getAuthorizeUrl */
+
+bool sign_in_check_url(struct call *call)
+{
+	const char *state = call_text(call, PARAMETER_STATE);
+
+	if (state && (length(call, PARAMETER_STATE) < AUTHORIZE_STATE_MIN ||
+			     length(call, PARAMETER_STATE) > AUTHORIZE_STATE_MAX ||
+			     !is_visible(state))) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"state has to be %d to %d printable ASCII characters; leave it out for a "
+			"random one",
+			AUTHORIZE_STATE_MIN, AUTHORIZE_STATE_MAX);
+	}
+	return true;
+}
+
+void sign_in_url(struct call *call)
+{
+	struct profile *profile = call->profile;
+	const struct authorize_wish wish = {
+		.uid = call->session->who.uid,
+		.redirect_uri = call_text(call, PARAMETER_REDIRECT_URI),
+		.state = call_text(call, PARAMETER_STATE),
+	};
+	const struct authorize *pending;
+	cJSON *data;
+	char *url;
+
+	if (!takes_codes(call) || !takes_redirect(call)) {
+		return;
+	}
+	if (wish.state &&
+		authorize_find(&profile->authorizations, wish.uid, wish.state, call->now_ms)) {
+		wrong(call, "You have a sign-in with this state under way; choose another state, "
+			    "or leave it out for a random one");
+		return;
+	}
+	if (authorize_begin(&profile->authorizations, profile->settings, call->shared->ops->random,
+		    &wish, call->now_ms, &pending, &url) < 0) {
+		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory or of randomness");
+		return;
+	}
+	data = cJSON_CreateObject();
+	cJSON_AddStringToObject(data, "url", url);
+	cJSON_AddStringToObject(data, "state", pending->state);
+	cJSON_AddStringToObject(data, "redirectUri", pending->redirect_uri);
+	cJSON_AddItemToObject(
+		data, "expiresAt", view_time(pending->expires_ms, call_wall_offset(call->shared)));
+	free(url);
+	call_answer_data(call, data);
+}
+
+/* ---- auth.authorize */
+
+static bool check_refusal(const struct call *call)
+{
+	if (!has(call, PARAMETER_STATE) || has(call, PARAMETER_CODE) ||
+		has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER)) {
+		return wrong(call, "Beside error write state and, where there is one, "
+				   "errorDescription, and nothing else");
+	}
+	return true;
+}
+
+static bool check_verifier(const struct call *call)
+{
+	static const char unreserved[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	const char *verifier = call_text(call, PARAMETER_CODE_VERIFIER);
+	size_t len = strlen(verifier);
+
+	if (len < VERIFIER_MIN || len > VERIFIER_MAX || strspn(verifier, unreserved) != len) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"codeVerifier has to be %d to %d characters out of A-Z a-z 0-9 - . _ ~",
+			VERIFIER_MIN, VERIFIER_MAX);
+	}
+	return true;
+}
+
+bool sign_in_check_code(struct call *call)
+{
+	if (has(call, PARAMETER_ERROR)) {
+		return check_refusal(call);
+	}
+	if (has(call, PARAMETER_ERROR_DESCRIPTION)) {
+		return wrong(call, "errorDescription goes with error alone");
+	}
+	if (!has(call, PARAMETER_CODE)) {
+		return wrong(call, "code is missing: bring what the browser came back with, code "
+				   "and state, or error and state");
+	}
+	if (length(call, PARAMETER_CODE) == 0 || length(call, PARAMETER_CODE) > CODE_MAX ||
+		!is_visible(call_text(call, PARAMETER_CODE))) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"code has to be 1 to %d printable ASCII characters, as it stood in the "
+			"redirect, but percent-decoded",
+			CODE_MAX);
+	}
+	if (has(call, PARAMETER_STATE) && has(call, PARAMETER_CODE_VERIFIER)) {
+		return wrong(call, "Beside state leave codeVerifier out: the daemon has kept it");
+	}
+	return !has(call, PARAMETER_CODE_VERIFIER) || check_verifier(call);
+}
+
+/* The authorization request that the caller's state is of; NULL after it was told that there is
+ * none. */
+static struct authorize *find_pending(const struct call *call)
+{
+	struct authorize *pending = authorize_find(&call->profile->authorizations,
+		call->session->who.uid, call_text(call, PARAMETER_STATE), call->now_ms);
+
+	if (!pending) {
+		wrong(call, "There is no sign-in of yours under way with this state (it is used "
+			    "up, older than 10 minutes, or from before a restart); ask "
+			    "auth.getAuthorizeUrl for a new one");
+	}
+	return pending;
+}
+
+/* RFC 6749 section 4.1.2.1. */
+static void take_refusal(const struct call *call)
+{
+	const struct parameter *error = call->given[PARAMETER_ERROR];
+	const struct parameter *description = call->given[PARAMETER_ERROR_DESCRIPTION];
+	char shown[TEXT_UPSTREAM_SIZE], more[TEXT_UPSTREAM_SIZE] = "";
+	struct authorize *pending = find_pending(call);
+
+	if (!pending) {
+		return;
+	}
+	authorize_end(&call->profile->authorizations, pending);
+	text_clean(shown, error->value.text, error->value.len, NULL, 0);
+	if (description) {
+		text_clean(more, description->value.text, description->value.len, NULL, 0);
+	}
+	call_fail(call, ERROR_LOGIN_REQUIRED,
+		"The login server %s refused the sign-in for profile %s (%s%s%s); sign in again",
+		call->profile->settings->token_host, call->profile->settings->name, shown,
+		more[0] != '\0' ? ": " : "", more);
+}
+
+/* Takes code over; whether it goes to the server. */
+static bool exchange(const struct call *call, struct code *code)
+{
+	struct answer outcome;
+
+	if (!code) {
+		return call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
+	}
+	outcome = broker_sign_in(call->shared->broker, call->profile, code, call->now_ms);
+	call_answer_outcome(call, &outcome);
+	return outcome.outcome == OUTCOME_WAITS;
+}
+
+static void exchange_pending(const struct call *call)
+{
+	const struct json_value *code = &call->given[PARAMETER_CODE]->value;
+	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
+	struct authorize *pending = find_pending(call);
+
+	/* RFC 6749 section 4.1.3: they have to be identical. */
+	if (pending && redirect_uri && strcmp(redirect_uri, pending->redirect_uri) != 0) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"redirectUri is not the one that belongs to this state, %s; it may be left "
+			"out",
+			pending->redirect_uri);
+		return;
+	}
+	if (pending && exchange(call, authorize_code(pending, code->text, code->len))) {
+		authorize_end(&call->profile->authorizations, pending);
+	}
+}
+
+/* A code that somebody got without our help. */
+static void exchange_foreign(const struct call *call)
+{
+	const struct settings *settings = call->profile->settings;
+	const struct json_value *code = &call->given[PARAMETER_CODE]->value;
+	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
+
+	if (settings->grant != &grant_authorization_code) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"state is missing: with grant = %s the daemon keeps the code verifier; ask "
+			"auth.getAuthorizeUrl for a URL, and bring the state that comes back",
+			settings->grant->name);
+	} else if (takes_redirect(call)) {
+		exchange(call,
+			code_new(code->text, code->len, call_text(call, PARAMETER_CODE_VERIFIER),
+				redirect_uri ? redirect_uri : settings->redirect_uri));
+	}
+}
+
+void sign_in_code(struct call *call)
+{
+	if (!takes_codes(call)) {
+		return;
+	}
+	if (has(call, PARAMETER_ERROR)) {
+		take_refusal(call);
+	} else if (!call_may_wait(call)) {
+		return; /* the code would be spent, and nobody told what came of it */
+	} else if (has(call, PARAMETER_STATE)) {
+		exchange_pending(call);
+	} else {
+		exchange_foreign(call);
+	}
+}
+
+/* ---- auth.setAccessToken */
+
+/* What is left of the token's life; false after the caller was told that it is too little. */
+static bool read_lifetime(const struct call *call, int64_t *ret_ms)
+{
+	static const int64_t max_ms = SETTINGS_LIFETIME_MAX_S * INT64_C(1000);
+	const struct parameter *expires_in = call->given[PARAMETER_EXPIRES_IN];
+	const char *expiration = call_text(call, PARAMETER_EXPIRATION);
+	int64_t unix_ms = 0;
+
+	if (expires_in) {
+		*ret_ms = expires_in->number < SETTINGS_LIFETIME_MAX_S
+				  ? (int64_t)(expires_in->number * 1000)
+				  : max_ms;
+		return *ret_ms >= LIFETIME_MIN_MS ||
+		       wrong(call, "expiresIn has to be a number of seconds, 1 or more");
+	}
+	if (!date_parse(expiration, &unix_ms)) {
+		return wrong(call, "expiration has to be a date and time with Z or an offset, such "
+				   "as 2026-11-21T18:00:00Z or 2026-11-21T19:00:00+01:00");
+	}
+	*ret_ms = unix_ms - call->now_ms - call_wall_offset(call->shared);
+	if (*ret_ms > max_ms) {
+		*ret_ms = max_ms;
+	}
+	return *ret_ms >= LIFETIME_MIN_MS ||
+	       wrong(call, "expiration has passed, or is less than a second ahead");
+}
+
+bool sign_in_check_token(struct call *call)
+{
+	const char *token = call_text(call, PARAMETER_TOKEN);
+	int64_t lifetime_ms;
+
+	if (!token) {
+		return wrong(call, "token is missing");
+	}
+	if (token[0] == '\0' || length(call, PARAMETER_TOKEN) > ANSWER_TOKEN_MAX ||
+		strpbrk(token, "\r\n")) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"token has to be 1 to %d bytes without line breaks", ANSWER_TOKEN_MAX);
+	}
+	if (has(call, PARAMETER_EXPIRATION) == has(call, PARAMETER_EXPIRES_IN)) {
+		return wrong(call, "Say until when the token is valid: either expiration, a date "
+				   "and time, or expiresIn, seconds from now");
+	}
+	return read_lifetime(call, &lifetime_ms);
+}
+
+void sign_in_token(struct call *call)
+{
+	const struct json_value *value = &call->given[PARAMETER_TOKEN]->value;
+	int64_t lifetime_ms = 0;
+	struct secret *secret;
+	struct token *token;
+	struct answer outcome;
+
+	if (!read_lifetime(call, &lifetime_ms)) {
+		return;
+	}
+	secret = secret_new(value->text, value->len);
+	token = secret ? token_new(secret, call->now_ms, lifetime_ms) : NULL;
+	if (!token) {
+		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
+		return;
+	}
+	outcome = broker_plant(call->shared->broker, call->profile, token, call->now_ms);
+	call_answer_outcome(call, &outcome);
+}
