@@ -20,14 +20,16 @@ from sandbox import Sandbox
 
 ID, SECRET = "01234567-89ab-cdef-0123-456789abcdef", "A-secret_of_Genesys-C1oud"
 PUBLIC_ID = "fedcba98-7654-3210-fedc-ba9876543210"  # a public client has no secret
-CODE, VERIFIER, REFRESH_TOKEN = "a+code/of=theirs", "verifier~of.43-characters_or_more_as_it_has_to_be", "re+fresh/token=="
+CODE, REFRESH_TOKEN = "a+code/of=theirs", "re+fresh/token=="
+VERIFIER = "verifier~of.43-characters_or_more_as_it_has_to_be"
 ASSERTION, ORG = "PHNhbWxwOlJlc3BvbnNlPg+/==", "Acme & Söhne"
 
 
 def setup_of(grant):
     """What the SDK is given for a grant."""
     return {"grant": grant, "id": PUBLIC_ID if grant == "pkce" else ID, "secret": SECRET, "org": ORG,
-            "assertion": ASSERTION, "code": CODE, "redirectUri": REDIRECT_URI, "verifier": VERIFIER, "refreshToken": REFRESH_TOKEN}
+            "assertion": ASSERTION, "code": CODE, "redirectUri": REDIRECT_URI, "verifier": VERIFIER,
+            "refreshToken": REFRESH_TOKEN}
 
 
 GRANTS = ["client_credentials", "saml2_bearer", "authorization_code", "pkce", "refresh_token"]
