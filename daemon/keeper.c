@@ -180,6 +180,7 @@ bool keeper_load(struct keeper *keeper, const struct settings *settings, struct 
 	int r = state_load(keeper->state, &binding, &record, &found, reason);
 
 	if (r < 0) {
+		log_message(LOG_LEVEL_ERROR, settings->name, "%s", reason);
 		snprintf(why, GRANT_MESSAGE_SIZE, "%s", reason);
 		return false;
 	}

@@ -61,7 +61,8 @@ static void log_result(
 	} else if (attempt->code && result->verdict != GRANT_GRANTED) {
 		log_answer(LOG_LEVEL_WARNING, name, id, "%s", result->message);
 	} else if (profile->verdict == GRANT_GRANTED) {
-		log_answer(LOG_LEVEL_INFO, name, id, "new token, valid for %" PRId64 " s",
+		log_answer(LOG_LEVEL_INFO, name, id, "%s token, valid for %" PRId64 " s",
+			attempt->step == ATTEMPT_NOTING ? "stored" : "new",
 			(token_expires(profile->token) - now_ms) / 1000);
 	} else if (profile->due_ms != PROFILE_NEVER) {
 		log_answer(LOG_LEVEL_WARNING, name, id, "%s; next attempt in %" PRId64 " s",

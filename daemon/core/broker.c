@@ -335,9 +335,13 @@ static void settle(
 	if (attempt->stale) {
 		profile_resume(profile, now_ms);
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
+		if (attempt->code) {
+			answer = answers_overtaken(profile);
+			answers_all(&profile->sign_ins, &answer);
+		}
 		return;
 	}
-	if (attempt->code && result->verdict != GRANT_GRANTED) {
+	if (attempt->code && result->verdict != GRANT_GRANTED && attempt->step == ATTEMPT_SENT) {
 		broker->counters.failures++;
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
 		answers_sign_in_failed(profile, result, now_ms);
@@ -353,12 +357,13 @@ static void settle(
 		broker->counters.tokens++;
 		answer = answers_token(profile);
 		answers_all(&profile->waiters, &answer);
-		if (attempt->code) {
-			answers_all(&profile->sign_ins, &answer);
-		}
 	} else {
 		broker->counters.failures++;
+		answer = answers_error(profile, now_ms);
 		answers_failed(profile, now_ms);
+	}
+	if (attempt->code) {
+		answers_all(&profile->sign_ins, &answer);
 	}
 }
 

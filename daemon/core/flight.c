@@ -180,7 +180,8 @@ static void choose(struct flights *flights, struct attempt *attempt, int64_t now
 	}
 }
 
-/* Gets back what was stored, once: the login, and a token. */
+/* Gets back what was stored, once: the login, and a token. Without a login there is another way to
+ * a token. */
 static bool load(struct flights *flights, struct profile *profile, struct token **ret_token,
 	char why[GRANT_MESSAGE_SIZE])
 {
@@ -189,7 +190,7 @@ static bool load(struct flights *flights, struct profile *profile, struct token 
 	}
 	profile->loaded = flights->ops->load(
 		flights->context, profile->settings, &profile->login, ret_token, why);
-	return profile->loaded;
+	return profile->loaded || !(profile->settings->grant->parts & GRANT_SESSION);
 }
 
 bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE])
@@ -229,6 +230,13 @@ bool flight_start(struct flights *flights, struct profile *profile, int64_t now_
 
 /* ---- what came back */
 
+static void forget_unsaved(struct profile *profile)
+{
+	token_free(profile->held);
+	profile->held = NULL;
+	profile->unsaved = false;
+}
+
 /* Puts into the login what the answer changes. True when that has to be durable before anybody gets
  * the token. */
 static bool take_login(struct attempt *attempt, struct grant_result *result)
@@ -239,6 +247,9 @@ static bool take_login(struct attempt *attempt, struct grant_result *result)
 
 	if (attempt->code && !granted) {
 		return false; /* whatever session there is goes on */
+	}
+	if (attempt->code) {
+		forget_unsaved(attempt->profile); /* it has a successor */
 	}
 	if (renewed || attempt->code || result->verdict == GRANT_LOGIN_REQUIRED) {
 		login_set(login, result->refresh_token);
@@ -271,8 +282,10 @@ static void keep_failed(
 	struct profile *profile = attempt->profile;
 
 	token_free(profile->held);
-	profile->held = attempt->result.token;
-	attempt->result.token = NULL;
+	profile->held = attempt->stale ? NULL : attempt->result.token;
+	if (profile->held) {
+		attempt->result.token = NULL;
+	}
 	profile->unsaved = true;
 	grant_fail(&attempt->result, GRANT_TEMPORARY, "%s", why);
 	conclude(flights, attempt, &attempt->result, now_ms);

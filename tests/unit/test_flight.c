@@ -667,6 +667,112 @@ START_TEST(at_shutdown_a_flight_with_a_refresh_token_goes_on_until_it_is_durable
 }
 END_TEST
 
+START_TEST(what_cannot_be_read_back_stops_those_with_a_login_alone)
+{
+	struct settings *settings = settings_of("p", "client_credentials");
+	struct profile *profile;
+
+	world_begin(0);
+	world.load_error = "the disk is broken";
+	settings->persist_tokens = true;
+	world_configure(&settings, 1);
+	world_grant(world_attempt(), "t1", HOUR_MS);
+	ck_assert_uint_eq(world_record("p")->writes, 0); /* what is there may be worth more */
+	world_crash();
+	profile = profile_of("refresh_token", "seed");
+	ck_assert_uint_eq(world.n_in_flight, 0);
+	ck_assert_int_eq(profile_state(profile), PROFILE_REJECTED);
+	ck_assert_str_eq(profile->last_error.message, "the disk is broken");
+	world.load_error = NULL;
+	world_run_until(profile->due_ms);
+	ck_assert_str_eq(sent(world_attempt()), "seed");
+	world_end();
+}
+END_TEST
+
+START_TEST(a_token_of_before_a_planted_one_is_not_handed_out_once_its_login_is_durable)
+{
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	profile = signed_in();
+	world_run_until(profile->due_ms);
+	world.disk_error = "the disk is full";
+	world_plant(profile, "mine", HOUR_MS);
+	world_grant_login(world_attempt(), "t2", HOUR_MS, "r2");
+	world.disk_error = NULL;
+	world_run_until(world.now_ms + 60000);
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "mine");
+	world_run_until(profile->due_ms);
+	ck_assert_str_eq(kept(), "r2");
+	world_end();
+}
+END_TEST
+
+START_TEST(a_sign_in_takes_the_place_of_a_login_that_could_not_be_stored)
+{
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	profile = profile_of("authorization_code", NULL);
+	caller_sign_in(&caller, profile, "code");
+	world.disk_error = "the disk is full";
+	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
+	ck_assert_int_eq(caller.outcome, OUTCOME_UNAVAILABLE);
+	world.disk_error = NULL;
+	caller_sign_in(&caller, profile, "code2");
+	world_run_until(world.now_ms + SCHEDULE_ATTEMPT_GAP_MS);
+	world_grant_login(world_attempt(), "t2", HOUR_MS, "r2");
+	ck_assert_str_eq(caller.token, "t2");
+	ck_assert_str_eq(kept(), "r2");
+	ck_assert(!profile->unsaved);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_code_whose_login_could_not_be_stored_needs_no_other_once_it_is)
+{
+	struct profile *profile;
+	struct caller sign_in, caller;
+
+	world_begin(0);
+	profile = profile_of("authorization_code", NULL);
+	caller_sign_in(&sign_in, profile, "code");
+	world.disk_error = "the disk is full";
+	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
+	ck_assert_int_eq(sign_in.outcome, OUTCOME_UNAVAILABLE);
+	ck_assert_str_eq(sign_in.text, "the disk is full");
+	ck_assert_int_eq(profile_state(profile), PROFILE_FAILING);
+	world.disk_error = NULL;
+	world_run_until(profile->due_ms);
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "t1");
+	ck_assert_str_eq(kept(), "r1");
+	ck_assert_uint_eq(world.started, 1);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_token_planted_during_a_sign_in_stays_and_the_login_is_kept)
+{
+	struct profile *profile;
+	struct caller sign_in;
+
+	world_begin(0);
+	profile = profile_of("authorization_code", NULL);
+	caller_sign_in(&sign_in, profile, "code");
+	world_plant(profile, "mine", HOUR_MS);
+	ck_assert(sign_in.waits);
+	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
+	ck_assert_str_eq(sign_in.token, "mine");
+	ck_assert_str_eq(kept(), "r1");
+	world_end();
+}
+END_TEST
+
 /* How many requests ten minutes bring where each ends in the same way, however many ask. */
 static unsigned requests_in_ten_minutes(
 	const char *grant, const char *seed, enum grant_verdict verdict)
@@ -700,7 +806,12 @@ START_TEST(what_will_not_get_better_makes_a_bounded_number_of_requests)
 }
 END_TEST
 
-UNIT_MAIN("flight", a_seed_that_a_reload_changes_is_used_at_once,
+UNIT_MAIN("flight", a_token_planted_during_a_sign_in_stays_and_the_login_is_kept,
+	a_code_whose_login_could_not_be_stored_needs_no_other_once_it_is,
+	what_cannot_be_read_back_stops_those_with_a_login_alone,
+	a_token_of_before_a_planted_one_is_not_handed_out_once_its_login_is_durable,
+	a_sign_in_takes_the_place_of_a_login_that_could_not_be_stored,
+	a_seed_that_a_reload_changes_is_used_at_once,
 	a_new_refresh_token_is_durable_before_anybody_gets_the_token_that_came_with_it,
 	the_newest_refresh_token_is_sent_and_an_answer_without_one_keeps_the_old_one,
 	a_refresh_token_that_came_with_an_unusable_answer_is_kept,

@@ -116,6 +116,10 @@ static bool load(void *context, const struct settings *settings, struct login *l
 {
 	const struct record *record = world_record(settings->name);
 
+	if (world.load_error) {
+		snprintf(why, GRANT_MESSAGE_SIZE, "%s", world.load_error);
+		return false;
+	}
 	if (strcmp(record->token_url, settings->token_url) != 0) {
 		return true; /* there is none, or a foreign one */
 	}

@@ -34,6 +34,7 @@ struct world {
 	int64_t started_ms[WORLD_ATTEMPTS_MAX];   /* when the n-th attempt started */
 	struct record records[WORLD_RECORDS_MAX]; /* the disk */
 	const char *disk_error;                   /* why nothing can be written, NULL: it can */
+	const char *load_error;                   /* nor read */
 	bool disk_is_slow; /* a write that is waited for ends with world_written() alone */
 	struct attempt *writing[WORLD_ATTEMPTS_MAX];
 	unsigned n_writing;
