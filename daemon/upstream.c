@@ -53,18 +53,17 @@ static void log_result(
 	const struct profile *profile = attempt->profile;
 	const char *name = attempt->settings->name;
 	const char *id = exchange_correlation_id(result);
+	bool is_refused_code = attempt->code && result->verdict != GRANT_GRANTED;
 	int64_t now_ms = clock_now();
 
 	if (!profile || attempt->stale) {
 		log_answer(LOG_LEVEL_INFO, name, id,
 			"an answer came after a change of the profile, and its token is not used");
-	} else if (attempt->code && result->verdict != GRANT_GRANTED) {
-		log_answer(LOG_LEVEL_WARNING, name, id, "%s", result->message);
-	} else if (profile->verdict == GRANT_GRANTED) {
+	} else if (profile->verdict == GRANT_GRANTED && !is_refused_code) {
 		log_answer(LOG_LEVEL_INFO, name, id, "%s token, valid for %" PRId64 " s",
 			attempt->step == ATTEMPT_NOTING ? "stored" : "new",
 			(token_expires(profile->token) - now_ms) / 1000);
-	} else if (profile->due_ms != PROFILE_NEVER) {
+	} else if (profile->due_ms != PROFILE_NEVER && !is_refused_code) {
 		log_answer(LOG_LEVEL_WARNING, name, id, "%s; next attempt in %" PRId64 " s",
 			result->message, (profile->due_ms - now_ms + 999) / 1000);
 	} else {

@@ -326,11 +326,9 @@ void profile_change(struct profile *profile, struct settings *settings, int64_t 
 	profile->settings = settings;
 	if (mended) {
 		profile_mend(profile, now_ms);
-	} else if (reseeded && profile_may_fetch(profile)) {
-		profile->due_ms = not_before(profile, now_ms);
-	} else if (profile->verdict == GRANT_GRANTED && profile->token) {
+	} else if (profile->verdict == GRANT_GRANTED && profile->token && !reseeded) {
 		renew_at_refresh_point(profile);
-	} else if (profile->verdict == GRANT_GRANTED && profile_may_fetch(profile)) {
+	} else if ((profile->verdict == GRANT_GRANTED || reseeded) && profile_may_fetch(profile)) {
 		profile->due_ms = not_before(profile, now_ms);
 	}
 }
