@@ -13,6 +13,10 @@ enum {
 	US_PER_S = 1000000,
 	NS_PER_US = 1000,
 	NS_PER_MS = 1000000,
+
+	/* Two clocks cannot be read at once: what is less than this is no change, so that a time is
+	 * shown alike each time. */
+	WALL_JITTER_US = 2000,
 };
 
 /* A time that no wall clock will reach: the timer is there for the news of a step alone. */
@@ -48,7 +52,13 @@ int64_t clock_now(void)
 
 int64_t clock_wall_offset(void)
 {
-	return read_us(CLOCK_REALTIME) / US_PER_MS - clock_now();
+	static int64_t kept_us;
+	int64_t offset_us = read_us(CLOCK_REALTIME) - clock_now_us();
+
+	if (offset_us - kept_us > WALL_JITTER_US || kept_us - offset_us > WALL_JITTER_US) {
+		kept_us = offset_us;
+	}
+	return kept_us / US_PER_MS;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)

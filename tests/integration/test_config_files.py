@@ -55,14 +55,16 @@ def test_json_has_profiles_with_lists(server):
 
 
 def test_mistakes_name_each_file_and_line(server):
-    daemon = Daemon(profile(server) + "[profile second]\n")
+    good = profile(server)
+    line = good.count("\n") + 1
+    daemon = Daemon(good + "[profile second]\n")
     os.mkdir(f"{daemon.config_path}.d")
     for name, text in {"1.conf": '{\n"profile": {"second": {\n"client_idd": 7}}}', "2.conf": "[loging]\n"}.items():
         with open(f"{daemon.config_path}.d/{name}", "w", encoding="utf-8") as file:
             file.write(text)
     with pytest.raises(AssertionError) as raised:
         daemon.start()
-    for text in (f"{daemon.config_path}:6: [profile second] client_id: this is missing",
+    for text in (f"{daemon.config_path}:{line}: [profile second] client_id: this is missing",
                  f"{daemon.config_path}.d/1.conf:3: [profile second] client_idd: there is no such key; did you mean "
                  "client_id?",
                  f"{daemon.config_path}.d/2.conf:1: [loging]: there is no such section; did you mean [logging]?",

@@ -50,9 +50,11 @@ def test_many_changes_at_once_are_one_reload(server, daemon):
 
 
 def test_bad_file_leaves_what_was_there_and_its_correction_is_read(server, daemon):
-    daemon.write_config(profile(server) + "[profile second]\n")
+    good = profile(server)
+    line = good.count("\n") + 1
+    daemon.write_config(good + "[profile second]\n")
     daemon.wait_log("stays in force")
-    assert f"{daemon.config_path}:6: [profile second] client_id: this is missing" in daemon.log()
+    assert f"{daemon.config_path}:{line}: [profile second] client_id: this is missing" in daemon.log()
     assert names(daemon) == ["default"]
     daemon.write_config(profile(server) + profile(server, "second"))
     wait_names(daemon, "default", "second")
