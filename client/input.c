@@ -1,6 +1,7 @@
 #include "client/input.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct terminal {
 	struct termios before;
 	struct sigaction actions[ENDING_SIGNALS];
 	struct sigaction stop;
+	sigset_t mask;
 };
 
 /* Turns echo off, and lines: a terminal would cut them at 4095 bytes. False when standard input is
@@ -40,13 +42,18 @@ static bool terminal_begin(struct terminal *terminal)
 	const struct sigaction catching = {.sa_handler = catch};
 	const struct sigaction ignoring = {.sa_handler = SIG_IGN};
 	struct termios hidden;
+	sigset_t ending;
 
 	if (tcgetattr(STDIN_FILENO, &terminal->before) < 0) {
 		return false;
 	}
+	sigemptyset(&ending);
 	for (int i = 0; i < ENDING_SIGNALS; i++) {
 		sigaction(ending_signals[i], &catching, &terminal->actions[i]);
+		sigaddset(&ending, ending_signals[i]);
 	}
+	/* They come in where a key is waited for, so that none is missed before it. */
+	sigprocmask(SIG_BLOCK, &ending, &terminal->mask);
 	sigaction(SIGTSTP, &ignoring, &terminal->stop); /* nobody's shell is left without echo */
 	hidden = terminal->before;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
@@ -63,6 +70,7 @@ static void terminal_end(const struct terminal *terminal)
 		sigaction(ending_signals[i], &terminal->actions[i], NULL);
 	}
 	sigaction(SIGTSTP, &terminal->stop, NULL);
+	sigprocmask(SIG_SETMASK, &terminal->mask, NULL);
 	if (caught) {
 		raise(caught);
 	}
@@ -84,13 +92,20 @@ static bool take(const struct termios *keys, char c, char *line, size_t *len)
 	return true;
 }
 
+static ssize_t read_key(const struct terminal *terminal, char *key)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return ppoll(&input, 1, NULL, &terminal->mask) < 0 ? -1 : read(STDIN_FILENO, key, 1);
+}
+
 /* Up to INPUT_LINE_MAX + 1 bytes. Returns 0, or -errno. */
 static int read_terminal(const struct terminal *terminal, char *line, size_t *len)
 {
 	char c = '\0';
 
 	while (*len <= INPUT_LINE_MAX) {
-		ssize_t n = read(STDIN_FILENO, &c, 1);
+		ssize_t n = read_key(terminal, &c);
 
 		if (n < 0) {
 			return -errno;

@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, ask_as, code
-from daemon import SLOWNESS, Daemon, profile
+from daemon import PACE, SLOWNESS, Daemon, profile
 from sandbox import Sandbox
 from terminal import Terminal
 
@@ -300,7 +300,7 @@ def test_without_a_sign_in_callers_are_told_what_to_do(daemon, server):
 
 
 def test_second_code_waits_its_turn_and_its_state_stays_good(daemon, server):
-    server.rule({"times": 1, "delay_ms": int(1000 * SLOWNESS)})
+    server.rule({"times": 1, "delay_ms": int(1000 * PACE)})
     first, second = (come_back(daemon, server, begin(daemon)) for _ in range(2))
     with daemon.connect() as connection:
         connection.send(AUTHORIZE, first)
