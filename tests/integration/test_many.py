@@ -78,6 +78,7 @@ def test_200_halves_of_a_request_disturb_nobody(daemon):
         connections = [stack.enter_context(daemon.connect()) for _ in range(200)]
         for connection in connections:
             connection.send_raw(half)
+        assert daemon.ask("system.getStatus")["data"]["connections"] >= 200  # it has read them
         until = time.monotonic() + 1
         took, n = slowest(daemon, "default", lambda: time.monotonic() > until)
         assert n > 50 / SLOWNESS
