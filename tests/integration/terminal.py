@@ -27,7 +27,8 @@ class Terminal:
             command, stdin=self._slave, stdout=self._slave, stderr=self._slave, preexec_fn=self._take_over)
 
     def _take_over(self):
-        """The program's session owns the terminal, so that ^C reaches it."""
+        """The program's session owns the terminal, and ^C is not ignored, as it is below a shell's background job."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.setsid()
         termios_fd = os.open(os.ttyname(self._slave), os.O_RDWR)
         os.close(termios_fd)
@@ -47,6 +48,10 @@ class Terminal:
         data = text.encode()
         while data:
             data = data[os.write(self._master, data[:1024]):]
+
+    def interrupt(self):
+        """As by ^C."""
+        self._process.send_signal(signal.SIGINT)
 
     def read_until(self, end):
         text = ""

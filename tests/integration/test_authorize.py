@@ -468,6 +468,6 @@ def test_person_at_a_terminal_gives_up(daemon):
     with Terminal(os.environ["GCTOKEN"], "authorize", "--socket", daemon.socket) as terminal:
         terminal.read_until("not shown): ")
         assert not terminal.echoes()
-        terminal.write("\x03")
+        terminal.interrupt()
         terminal.read_to_end()
         assert terminal.status() == -2 and terminal.echoes()
