@@ -165,7 +165,8 @@ void assert_timeout(const char *beginning)
 	snprintf(error, sizeof(error), "%s within %g second%s", beginning,
 		(double)(SHORT_MS * multiplier) / 1000, SHORT_MS * multiplier == 1000 ? "" : "s");
 	assert_error(error);
-	ck_assert_int_ge(outcome.duration_ms, SHORT_MS * multiplier);
+	/* libcurl counts whole milliseconds, and may round one up. */
+	ck_assert_int_ge(outcome.duration_ms, SHORT_MS * multiplier - 1);
 	ck_assert_int_lt(outcome.duration_ms, SOON_MS * multiplier);
 }
 
