@@ -12,6 +12,7 @@
 #include "client/output.h"
 #include "client/print.h"
 #include "client/run.h"
+#include "client/show.h"
 #include "proto/escape.h"
 #include "proto/message.h"
 #include "proto/region.h"
@@ -159,7 +160,7 @@ int command_info(const struct arguments *arguments, struct connection *connectio
 		return status;
 	}
 	if (!arguments->api_url) {
-		return output_data(arguments->json, reply.data, print_info);
+		return output_data(arguments->json, reply.data, show_info);
 	}
 	if (!api_url(&reply)) {
 		print_escape(profile, sizeof(profile), arguments->profile);
@@ -175,7 +176,7 @@ int command_refresh(const struct arguments *arguments, struct connection *connec
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
 	int status = ask_info(arguments, connection, "auth.refresh", &reply);
 
-	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, print_summary)
+	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, show_summary)
 					  : status;
 }
 
@@ -184,7 +185,7 @@ int command_status(const struct arguments *arguments, struct connection *connect
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
 	int status = ask(connection, "system.getStatus", NULL, &reply);
 
-	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, print_status)
+	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, show_status)
 					  : status;
 }
 
@@ -193,7 +194,7 @@ int command_services(const struct arguments *arguments, struct connection *conne
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
 	int status = ask(connection, "system.getAllowedServices", NULL, &reply);
 
-	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, print_services)
+	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, show_services)
 					  : status;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "client/connection.h"
+#include "client/print.h"
 #include "proto/error.h"
 
 /* Room for a reply that is printed again. Numbers may come out longer than they came. */
@@ -52,7 +53,7 @@ int output_json(const cJSON *data)
 	return print_out(text, len + 1);
 }
 
-int output_data(bool json, const cJSON *data, print_data *print)
+int output_data(bool json, const cJSON *data, show_data *print)
 {
 	char *text = NULL;
 	size_t len = 0;

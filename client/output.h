@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-#include "client/print.h"
+#include "client/show.h"
 
 /* All return an exit status; where it is not EXIT_STATUS_DONE, people were told why. */
 
@@ -15,7 +15,7 @@
 int output_json(const cJSON *data);
 
 /* As print writes it, or as JSON. */
-int output_data(bool json, const cJSON *data, print_data *print);
+int output_data(bool json, const cJSON *data, show_data *print);
 
 /* One line. */
 int output_line(const char *prefix, const char *text);

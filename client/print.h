@@ -1,14 +1,10 @@
 /*
- * What people read: the daemon's answers as lines and tables, and errors. It does not know how the
- * answers came, nor which arguments asked for them. Text from outside stands in it escaped and cut.
+ * Text for people and programs: lines on stderr, bytes on stdout, and text from outside made safe
+ * to show. It does not know what the daemon's answers hold.
  */
 #pragma once
 
-#include <cjson/cJSON.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 
 #include "proto/error.h"
 
@@ -31,20 +27,3 @@ void print_prompt(const char *text);
 /* Writes all bytes to stdout; SIGPIPE is ignored from then on. Returns EXIT_STATUS_DONE, or
  * EXIT_STATUS_FAILURE when it has told people what went wrong. */
 int print_out(const char *bytes, size_t len);
-
-/*
- * The following take a reply's data and write it for people; now_ms is the wall clock in
- * milliseconds since 1970. Members that are missing or null show as "-".
- */
-typedef void print_data(FILE *out, const cJSON *data, int64_t now_ms);
-
-/* auth.getTokenInfo as some aligned lines, or, for auth.refresh, as one. */
-print_data print_info;
-print_data print_summary;
-
-/* system.getStatus as a line on the daemon and a table of the profiles. In colours if stdout is a
- * terminal that has them and the user wants them (https://no-color.org). */
-print_data print_status;
-
-/* system.getAllowedServices as a list. */
-print_data print_services;

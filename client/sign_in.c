@@ -8,6 +8,7 @@
 #include "client/output.h"
 #include "client/print.h"
 #include "client/redirect.h"
+#include "client/show.h"
 
 enum { URL_SHOWN_SIZE = 16 * 1024 };
 
@@ -41,7 +42,7 @@ static int ask_and_put(const struct arguments *arguments, struct connection *con
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
 	int status = ask(connection, name, parameters, &reply);
 
-	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, print_summary)
+	return status == EXIT_STATUS_DONE ? output_data(arguments->json, reply.data, show_summary)
 					  : status;
 }
 
