@@ -15,6 +15,7 @@
 #include "io/listener.h"
 #include "io/log.h"
 #include "io/peer.h"
+#include "io/peer_credentials.h"
 
 /* One connection: its bytes and its requests. */
 struct client {

@@ -39,19 +39,6 @@ struct peer_ops {
 	void (*closed)(void *context);
 };
 
-/* Who is at the other end, as the kernel had it when the connection was made (unix(7), SO_PEERCRED
- * and SO_PEERGROUPS). */
-struct peer_credentials {
-	pid_t pid;
-	uid_t uid;
-	gid_t *gids; /* owned; the primary one and the supplementary ones */
-	size_t n_gids;
-};
-
-/* Returns 0, or a negative errno. */
-int peer_credentials_get(int fd, struct peer_credentials *ret_credentials);
-void peer_credentials_done(struct peer_credentials *credentials);
-
 /* Takes fd over, unless it returns NULL: there is no memory. */
 struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *ops, void *context);
 
