@@ -212,7 +212,7 @@ static bool hash(void *context, const struct secret *seed, char ret_hash[LOGIN_H
 static bool make_client_assertion(struct attempt *attempt, char why[SIGN_WHY_SIZE])
 {
 	const struct settings *settings = attempt->settings;
-	enum sign_alg alg = settings->signing_alg == SIGNING_ES256 ? SIGN_ES256 : SIGN_RS256;
+	enum signing_alg alg = settings->signing_alg;
 	struct sign_key *key;
 	bool done = false;
 
@@ -224,8 +224,8 @@ static bool make_client_assertion(struct attempt *attempt, char why[SIGN_WHY_SIZ
 	}
 	if (!sign_key_fits(key, alg)) {
 		snprintf(why, SIGN_WHY_SIZE, "this key cannot sign by %s; write signing_alg = %s",
-			alg == SIGN_RS256 ? "RS256" : "ES256",
-			alg == SIGN_RS256 ? "ES256" : "RS256");
+			alg == SIGNING_RS256 ? "RS256" : "ES256",
+			alg == SIGNING_RS256 ? "ES256" : "RS256");
 	} else {
 		snprintf(why, SIGN_WHY_SIZE, "OpenSSL cannot sign with it");
 		done = sign_client_assertion(key, alg, settings->private_key_id,

@@ -161,14 +161,14 @@ void sign_key_free(struct sign_key *key)
 	}
 }
 
-bool sign_key_fits(const struct sign_key *key, enum sign_alg alg)
+bool sign_key_fits(const struct sign_key *key, enum signing_alg alg)
 {
 	int type = EVP_PKEY_get_base_id(key->pkey);
 
 	switch (alg) {
-	case SIGN_RS256:
+	case SIGNING_RS256:
 		return type == EVP_PKEY_RSA;
-	case SIGN_ES256:
+	case SIGNING_ES256:
 		return type == EVP_PKEY_EC;
 	}
 	return false;
@@ -231,11 +231,11 @@ static void add_part(struct form *jwt, struct form *json)
 	form_done(json);
 }
 
-static void add_header(struct form *jwt, enum sign_alg alg, const char *key_id)
+static void add_header(struct form *jwt, enum signing_alg alg, const char *key_id)
 {
 	struct form json = {0};
 
-	add_text(&json, "alg", alg == SIGN_RS256 ? "RS256" : "ES256");
+	add_text(&json, "alg", alg == SIGNING_RS256 ? "RS256" : "ES256");
 	add_text(&json, "typ", "JWT");
 	if (key_id) {
 		add_text(&json, "kid", key_id);
@@ -282,7 +282,7 @@ static size_t flatten_ecdsa(unsigned char signature[SIGNATURE_MAX], size_t len)
 }
 
 /* Adds the signature of all that is there. */
-static int add_signature(struct form *jwt, const struct sign_key *key, enum sign_alg alg)
+static int add_signature(struct form *jwt, const struct sign_key *key, enum signing_alg alg)
 {
 	unsigned char signature[SIGNATURE_MAX];
 	size_t len = sizeof(signature);
@@ -297,7 +297,7 @@ static int add_signature(struct form *jwt, const struct sign_key *key, enum sign
 		len = 0;
 	}
 	EVP_MD_CTX_free(digest);
-	if (len > 0 && alg == SIGN_ES256) {
+	if (len > 0 && alg == SIGNING_ES256) {
 		len = flatten_ecdsa(signature, len);
 	}
 	ERR_clear_error();
@@ -309,7 +309,7 @@ static int add_signature(struct form *jwt, const struct sign_key *key, enum sign
 	return 0;
 }
 
-int sign_client_assertion(const struct sign_key *key, enum sign_alg alg, const char *key_id,
+int sign_client_assertion(const struct sign_key *key, enum signing_alg alg, const char *key_id,
 	const char *client_id, const char *audience, int64_t now_s, struct secret **ret_jwt)
 {
 	struct form jwt = {0};

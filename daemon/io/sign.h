@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/settings.h"
+
 struct secret;
 struct sign_key;
 
@@ -19,12 +21,6 @@ enum {
 	SIGN_CHALLENGE_SIZE = 43 + 1,    /* 256 bits in base64url, and NUL */
 	SIGN_STATE_SIZE = 43 + 1,
 	SIGN_HASH_SIZE = 64 + 1, /* 256 bits in hexadecimal, and NUL */
-};
-
-/* RFC 7518 section 3.1. */
-enum sign_alg {
-	SIGN_RS256,
-	SIGN_ES256,
 };
 
 /*
@@ -40,7 +36,7 @@ int sign_key_read(const struct secret *pem, const struct secret *passphrase,
 void sign_key_free(struct sign_key *key);
 
 /* Whether the key can sign by that algorithm: RSA by RS256, EC by ES256. */
-bool sign_key_fits(const struct sign_key *key, enum sign_alg alg);
+bool sign_key_fits(const struct sign_key *key, enum signing_alg alg);
 
 /*
  * Builds a client assertion (RFC 7523 section 3, in the form of RFC 7515 section 7.1) that is good
@@ -48,7 +44,7 @@ bool sign_key_fits(const struct sign_key *key, enum sign_alg alg);
  * The key has to fit. key_id becomes "kid", NULL for none. Returns 0 and *ret_jwt, or -ENOMEM, or
  * -EIO when OpenSSL cannot sign.
  */
-int sign_client_assertion(const struct sign_key *key, enum sign_alg alg, const char *key_id,
+int sign_client_assertion(const struct sign_key *key, enum signing_alg alg, const char *key_id,
 	const char *client_id, const char *audience, int64_t now_s, struct secret **ret_jwt);
 
 /* A code verifier of SIGN_VERIFIER_LEN characters, each of the 66 equally likely (RFC 7636 section

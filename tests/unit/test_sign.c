@@ -307,7 +307,7 @@ static void check_claims(const char *text, const char *client_id, const char *au
 }
 
 static void check_assertion(
-	const char *pem, enum sign_alg alg, const char *name, const char *key_id)
+	const char *pem, enum signing_alg alg, const char *name, const char *key_id)
 {
 	EVP_PKEY *pkey = read_pkey(pem);
 	struct sign_key *key = take_key(pem);
@@ -336,8 +336,8 @@ static void check_assertion(
 
 START_TEST(rs256_assertion_is_verified_by_the_public_key)
 {
-	check_assertion(rsa_2048, SIGN_RS256, "RS256", NULL);
-	check_assertion(rsa_2048, SIGN_RS256, "RS256", "key-7");
+	check_assertion(rsa_2048, SIGNING_RS256, "RS256", NULL);
+	check_assertion(rsa_2048, SIGNING_RS256, "RS256", "key-7");
 }
 END_TEST
 
@@ -345,8 +345,8 @@ START_TEST(es256_assertion_is_verified_by_the_public_key)
 {
 	char *pem = write_pem(EVP_EC_gen("P-256"), NULL);
 
-	check_assertion(pem, SIGN_ES256, "ES256", NULL);
-	check_assertion(pem, SIGN_ES256, "ES256", "a/\\b\n");
+	check_assertion(pem, SIGNING_ES256, "ES256", NULL);
+	check_assertion(pem, SIGNING_ES256, "ES256", "a/\\b\n");
 	free(pem);
 }
 END_TEST
@@ -364,7 +364,8 @@ START_TEST(short_halves_of_an_es256_signature_are_padded)
 
 	signature_here = der;
 	signature_here_len = sizeof(der);
-	ck_assert_int_eq(sign_client_assertion(key, SIGN_ES256, NULL, "id", "aud", NOW_S, &jwt), 0);
+	ck_assert_int_eq(
+		sign_client_assertion(key, SIGNING_ES256, NULL, "id", "aud", NOW_S, &jwt), 0);
 	parse(secret_reveal(jwt), &jws);
 	ck_assert_uint_eq(jws.signature_len, sizeof(flat));
 	ck_assert_mem_eq(jws.signature, flat, sizeof(flat));
@@ -387,7 +388,8 @@ START_TEST(each_assertion_has_a_jti_of_its_own)
 		cJSON *claims;
 
 		ck_assert_int_eq(
-			sign_client_assertion(key, SIGN_ES256, NULL, "id", "aud", NOW_S, &jwt), 0);
+			sign_client_assertion(key, SIGNING_ES256, NULL, "id", "aud", NOW_S, &jwt),
+			0);
 		parse(secret_reveal(jwt), &jws);
 		claims = cJSON_Parse(jws.claims);
 		snprintf(seen[i], sizeof(seen[i]), "%s",
@@ -408,10 +410,10 @@ START_TEST(key_fits_the_algorithm_of_its_kind_alone)
 	char *pem = write_pem(EVP_EC_gen("P-256"), NULL);
 	struct sign_key *ec = take_key(pem), *rsa = take_key(rsa_2048);
 
-	ck_assert(sign_key_fits(ec, SIGN_ES256));
-	ck_assert(!sign_key_fits(ec, SIGN_RS256));
-	ck_assert(sign_key_fits(rsa, SIGN_RS256));
-	ck_assert(!sign_key_fits(rsa, SIGN_ES256));
+	ck_assert(sign_key_fits(ec, SIGNING_ES256));
+	ck_assert(!sign_key_fits(ec, SIGNING_RS256));
+	ck_assert(sign_key_fits(rsa, SIGNING_RS256));
+	ck_assert(!sign_key_fits(rsa, SIGNING_ES256));
 	sign_key_free(ec);
 	sign_key_free(rsa);
 	free(pem);
@@ -578,7 +580,7 @@ START_TEST(without_randomness_nothing_is_made)
 	ck_assert_ptr_null(sign_verifier());
 	ck_assert_int_eq(sign_state(state), -EIO);
 	ck_assert_int_eq(
-		sign_client_assertion(key, SIGN_RS256, NULL, "id", "aud", NOW_S, &jwt), -EIO);
+		sign_client_assertion(key, SIGNING_RS256, NULL, "id", "aud", NOW_S, &jwt), -EIO);
 	ck_assert_ptr_null(jwt);
 	sign_key_free(key);
 }
