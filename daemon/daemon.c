@@ -140,8 +140,7 @@ static void apply_logging(const struct daemon *daemon, const struct config *conf
 static bool needs_state(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_profiles; i++) {
-		if (config->profiles[i]->persist_tokens ||
-			(config->profiles[i]->grant->parts & GRANT_SESSION)) {
+		if (grant_is_stored(config->profiles[i])) {
 			return true;
 		}
 	}
@@ -256,7 +255,7 @@ static bool reload(void *context, char *why, size_t why_size)
 static void on_changed(void *context, int error)
 {
 	struct daemon *daemon = context;
-	char why[1]; /* the log has told */
+	char why[WHY_SIZE]; /* the log has told */
 
 	if (error < 0) {
 		log_warning("changes of %s are not seen any longer (%s); send SIGHUP or call "

@@ -87,7 +87,7 @@ static void store(struct flights *flights, struct attempt *attempt, enum attempt
 
 void flight_store(struct flights *flights, const struct profile *profile)
 {
-	if (profile_is_stored(profile) && profile->loaded) {
+	if (grant_is_stored(profile->settings) && profile->loaded) {
 		flights->ops->store(
 			flights->context, NULL, profile->settings, &profile->login, profile->token);
 	}
@@ -185,7 +185,7 @@ static void choose(struct flights *flights, struct attempt *attempt, int64_t now
 static bool load(struct flights *flights, struct profile *profile, struct token **ret_token,
 	char why[GRANT_MESSAGE_SIZE])
 {
-	if (profile->loaded || !profile_is_stored(profile)) {
+	if (profile->loaded || !grant_is_stored(profile->settings)) {
 		return true;
 	}
 	profile->loaded = flights->ops->load(
@@ -309,6 +309,11 @@ void flight_stored(
 	struct flights *flights, struct attempt *attempt, const char *why, int64_t now_ms)
 {
 	if (!attempt->profile) {
+		if (why) {
+			/* It is not durable yet: let whoever cares for it try once more. */
+			attempt->result.refresh_token = attempt->login.refresh_token;
+			attempt->login.refresh_token = NULL;
+		}
 		conclude(flights, attempt, &attempt->result, now_ms);
 	} else if (attempt->step == ATTEMPT_KEEPING && why) {
 		keep_failed(flights, attempt, why, now_ms);

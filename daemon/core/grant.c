@@ -72,6 +72,11 @@ static void add_client_assertion(struct form *form, const struct grant_input *in
 	form_add(form, "client_assertion", secret_reveal(input->client_assertion));
 }
 
+bool grant_is_stored(const struct settings *settings)
+{
+	return (settings->grant->parts & GRANT_SESSION) || settings->persist_tokens;
+}
+
 int grant_request_init(struct grant_request *request, const struct settings *settings,
 	const struct grant_input *input)
 {

@@ -62,6 +62,9 @@ struct grant_request {
 	struct secret *authorization; /* owned; the header's value, or NULL */
 };
 
+/* Whether some of the profile outlives the daemon: its login, or with persist_tokens its token. */
+bool grant_is_stored(const struct settings *settings);
+
 /* Builds a token request (RFC 6749 sections 2.3.1, 4.1.3, 4.4.2 and 6, RFC 7522, RFC 7523, RFC
  * 7636). settings must hold the secrets that its client_auth sends. Returns 0, or -ENOMEM. */
 int grant_request_init(struct grant_request *request, const struct settings *settings,

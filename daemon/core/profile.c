@@ -93,12 +93,6 @@ const char *profile_state_name(enum profile_state state)
 	return names[state];
 }
 
-bool profile_is_stored(const struct profile *profile)
-{
-	return (profile->settings->grant->parts & GRANT_SESSION) ||
-	       profile->settings->persist_tokens;
-}
-
 /* A seed is there that was never used; one that has changed since is found by flight_start(). */
 static bool has_first_seed(const struct profile *profile)
 {
@@ -111,7 +105,7 @@ bool profile_can_ask(const struct profile *profile)
 	unsigned parts = profile->settings->grant->parts;
 
 	return !(parts & (GRANT_SESSION | GRANT_PLANTED)) || profile->login.refresh_token ||
-	       has_first_seed(profile) || (profile_is_stored(profile) && !profile->loaded);
+	       has_first_seed(profile) || (grant_is_stored(profile->settings) && !profile->loaded);
 }
 
 bool profile_may_fetch(const struct profile *profile)

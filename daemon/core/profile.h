@@ -90,9 +90,6 @@ void profile_free(struct profile *profile);
 enum profile_state profile_state(const struct profile *profile);
 const char *profile_state_name(enum profile_state state);
 
-/* Whether some of it outlives the daemon: its login, or with persist_tokens its token. */
-bool profile_is_stored(const struct profile *profile);
-
 /* When the next attempt wants to start: when it is due and will start, or as soon as may be for a
  * sign-in. */
 int64_t profile_next_start(const struct profile *profile);

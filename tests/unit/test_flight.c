@@ -607,6 +607,24 @@ START_TEST(the_refresh_token_of_a_profile_that_goes_in_mid_flight_is_kept)
 }
 END_TEST
 
+START_TEST(what_could_not_be_stored_of_a_profile_that_went_is_tried_once_more)
+{
+	struct profile *profile;
+
+	world_begin(0);
+	profile = signed_in();
+	world_run_until(profile->due_ms);
+	world.disk_is_slow = true;
+	world.disk_error = "the disk is full";
+	world_grant_login(world_attempt(), "t2", HOUR_MS, "r2");
+	world.disk_error = NULL;
+	world_configure(NULL, 0);
+	world_written();
+	ck_assert_str_eq(kept(), "r2");
+	world_end();
+}
+END_TEST
+
 START_TEST(a_profile_that_goes_and_comes_back_in_mid_flight_does_not_send_its_token_twice)
 {
 	struct profile *profile;
@@ -836,6 +854,7 @@ UNIT_MAIN("flight", a_token_planted_during_a_sign_in_stays_and_the_login_is_kept
 	without_persist_tokens_no_token_is_stored,
 	a_reload_to_another_scope_keeps_the_session_but_not_the_token_of_the_flight,
 	the_refresh_token_of_a_profile_that_goes_in_mid_flight_is_kept,
+	what_could_not_be_stored_of_a_profile_that_went_is_tried_once_more,
 	a_profile_that_goes_and_comes_back_in_mid_flight_does_not_send_its_token_twice,
 	another_login_server_has_a_session_of_its_own,
 	at_shutdown_a_flight_with_a_refresh_token_goes_on_until_it_is_durable,

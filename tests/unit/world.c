@@ -106,6 +106,7 @@ static void store(void *context, struct attempt *attempt, const struct settings 
 	}
 	if (attempt && world.disk_is_slow) {
 		world.writing[world.n_writing++] = attempt;
+		world.writing_error = world.disk_error;
 	} else if (attempt) {
 		broker_stored(world.broker, attempt, world.disk_error, world.now_ms);
 	}
@@ -344,7 +345,7 @@ void world_written(void)
 
 	ck_assert_uint_eq(world.n_writing, 1);
 	world.n_writing = 0;
-	broker_stored(world.broker, attempt, world.disk_error, world.now_ms);
+	broker_stored(world.broker, attempt, world.writing_error, world.now_ms);
 	world_settle();
 }
 

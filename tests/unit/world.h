@@ -35,6 +35,7 @@ struct world {
 	struct record records[WORLD_RECORDS_MAX]; /* the disk */
 	const char *disk_error;                   /* why nothing can be written, NULL: it can */
 	const char *load_error;                   /* nor read */
+	const char *writing_error;                /* how the last slow write ended, NULL: well */
 	bool disk_is_slow; /* a write that is waited for ends with world_written() alone */
 	struct attempt *writing[WORLD_ATTEMPTS_MAX];
 	unsigned n_writing;
