@@ -254,7 +254,8 @@ def test_through_an_outage_callers_without_a_token_are_told_when_to_come_again(o
     errors = [call for call in outage.calls if "error" in call.reply and call.at < outage.back_at]
     told = [call for call in errors if call.reply["error"]["code"] == "upstream_unavailable"]
     others = [call for call in errors if call not in told]
-    assert len(told) > 5 / SLOWNESS
+    # Who joins an attempt that hangs stays through the back-off behind it, if the next one may come in time.
+    assert len(told) > (0 if kind == "hang" else 5 / SLOWNESS)
     for call in told:
         assert call.reply["error"]["retryable"]
         assert 1 <= call.reply["error"]["retryAfter"] <= math.ceil(2 ** (OUTAGE_FAILURES[kind] - 1) * (1 + JITTER))
