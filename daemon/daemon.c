@@ -16,6 +16,7 @@
 #include "core/broker.h"
 #include "core/quota.h"
 #include "dispatch.h"
+#include "io/activation.h"
 #include "io/clock.h"
 #include "io/listener.h"
 #include "io/log.h"
@@ -38,9 +39,10 @@ struct daemon {
 	struct quota *quota;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
-	struct payload *refusal; /* what a connection over the limits is told */
-	char *socket_path;
+	struct payload *refusal;   /* what a connection over the limits is told */
 	const char *socket_option; /* borrowed */
+	struct activation activation;
+	bool activated; /* the socket was passed */
 	struct clients *clients;
 	bool stopping;
 };
@@ -82,17 +84,21 @@ static void on_accepted(void *context, int fd)
 
 /* ---- configuration */
 
-/* --socket, [daemon] socket, or the place where gctoken looks. */
+/* --socket or [daemon] socket; NULL: neither. */
+static const char *wanted_socket(const struct daemon *daemon)
+{
+	return daemon->socket_option ? daemon->socket_option
+				     : configuration_socket(daemon->configuration);
+}
+
+/* The one that is wanted, or the place where gctoken looks. */
 static char *choose_socket(const struct daemon *daemon)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *wanted = wanted_socket(daemon), *runtime = getenv("XDG_RUNTIME_DIR");
 	char *path = NULL;
 
-	if (daemon->socket_option) {
-		return strdup(daemon->socket_option);
-	}
-	if (configuration_socket(daemon->configuration)) {
-		return strdup(configuration_socket(daemon->configuration));
+	if (wanted) {
+		return strdup(wanted);
 	}
 	if (geteuid() != 0 && runtime && runtime[0] == '/') {
 		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
@@ -100,15 +106,25 @@ static char *choose_socket(const struct daemon *daemon)
 	return strdup("/run/gctokend/gctokend.sock");
 }
 
+/* The socket that was passed goes before all others. */
 static void warn_of_other_socket(const struct daemon *daemon)
 {
-	char *path = choose_socket(daemon);
+	const char *path = listener_path(daemon->listener), *wanted = wanted_socket(daemon);
+	char *chosen;
 
-	if (path && strcmp(path, daemon->socket_path) != 0) {
-		log_warning("the socket stays %s; %s takes effect at the next start",
-			daemon->socket_path, path);
+	if (daemon->activated) {
+		if (wanted && strcmp(wanted, path) != 0) {
+			log_warning("the socket is %s, which the service manager passed; %s is not "
+				    "used, and is to be set in the socket's unit",
+				path, wanted);
+		}
+		return;
 	}
-	free(path);
+	chosen = choose_socket(daemon);
+	if (chosen && strcmp(chosen, path) != 0) {
+		log_warning("the socket stays %s; %s takes effect at the next start", path, chosen);
+	}
+	free(chosen);
 }
 
 static void on_reloaded(void *context, bool taken)
@@ -137,6 +153,15 @@ static const char *reload(void *context)
 		       : configuration_failure(daemon->configuration);
 }
 
+static const char *unconfigured(void *context)
+{
+	struct daemon *daemon = context;
+
+	return configuration_stands(daemon->configuration)
+		       ? NULL
+		       : configuration_failure(daemon->configuration);
+}
+
 static const struct access_rules *rules(void *context)
 {
 	struct daemon *daemon = context;
@@ -146,7 +171,8 @@ static const struct access_rules *rules(void *context)
 
 static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
 
-static const struct call_ops call_ops = {wall_offset, reload, rules, &authorize_random};
+static const struct call_ops call_ops = {
+	wall_offset, reload, unconfigured, rules, &authorize_random};
 
 /* ---- life */
 
@@ -247,27 +273,63 @@ static int listen_there(struct daemon *daemon)
 {
 	static char refusal[512];
 	char why[LISTENER_WHY_MAX];
+	char *path = NULL;
+	int fd = daemon->activation.listen_fd, r;
 	size_t len = (size_t)snprintf(
 		refusal, sizeof(refusal), "%s%s", MESSAGE_HEAD_NONE, daemon->refusal->bytes);
 
-	daemon->socket_path = choose_socket(daemon);
-	if (!daemon->socket_path) {
-		log_error("out of memory");
-		return EXIT_STATUS_FAILURE;
+	daemon->activation.listen_fd = -1;
+	if (fd < 0) {
+		path = choose_socket(daemon);
+		if (!path) {
+			log_error("out of memory");
+			return EXIT_STATUS_FAILURE;
+		}
 	}
-	if (listener_new(daemon->base,
-		    &(struct listener_config){
-			    .path = daemon->socket_path,
-			    .accepted = on_accepted,
-			    .refusal = refusal,
-			    .refusal_len = len,
-			    .context = daemon,
-		    },
-		    &daemon->listener, why) < 0) {
+	r = listener_new(daemon->base,
+		&(struct listener_config){
+			.fd = fd,
+			.path = path,
+			.accepted = on_accepted,
+			.refusal = refusal,
+			.refusal_len = len,
+			.context = daemon,
+		},
+		&daemon->listener, why);
+	free(path);
+	if (r < 0) {
 		log_error("%s", why);
 		return EXIT_STATUS_FAILURE;
 	}
+	warn_of_other_socket(daemon);
 	return EXIT_STATUS_DONE;
+}
+
+/* What the service manager passed. */
+static bool take_activation(struct daemon *daemon)
+{
+	int r = activation_take(&daemon->activation);
+
+	if (r < 0) {
+		log_error("cannot take the descriptors of the service manager: %s", strerror(-r));
+		return false;
+	}
+	daemon->activated = daemon->activation.listen_fd >= 0;
+	return true;
+}
+
+/* Callers in the queue of a socket that was passed would be waiting for somebody to mend the
+ * configuration; so they are served, and told. */
+static int configure(struct daemon *daemon)
+{
+	int status = configuration_start(daemon->configuration);
+
+	if (status != EXIT_STATUS_DONE && daemon->activated) {
+		log_error("there is no configuration; every request is answered with the mistake "
+			  "until it is mended");
+		return EXIT_STATUS_DONE;
+	}
+	return status;
 }
 
 int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
@@ -279,11 +341,12 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		log_error("out of memory");
 		return status;
 	}
+	daemon->activation.listen_fd = -1;
 	daemon->socket_option = options->socket;
 	if (!make_parts(daemon, &options->configuration)) {
 		log_error("out of memory, or the kernel lacks epoll or timerfd");
-	} else {
-		status = configuration_start(daemon->configuration);
+	} else if (take_activation(daemon)) {
+		status = configure(daemon);
 	}
 	if (status == EXIT_STATUS_DONE) {
 		status = listen_there(daemon);
@@ -301,7 +364,7 @@ void daemon_run(struct daemon *daemon)
 	size_t n = broker_profiles(daemon->broker, &(struct profile *const *){NULL});
 
 	log_info("gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
-		daemon->socket_path);
+		listener_path(daemon->listener));
 	rearm(daemon);
 	event_base_dispatch(daemon->base);
 	block_signals();
@@ -328,6 +391,6 @@ void daemon_free(struct daemon *daemon)
 		event_base_free(daemon->base);
 	}
 	payload_unref(daemon->refusal);
-	free(daemon->socket_path);
+	activation_done(&daemon->activation);
 	free(daemon);
 }
