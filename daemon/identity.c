@@ -2,15 +2,25 @@
 
 #include <string.h>
 
+#include "core/grant.h"
 #include "core/settings.h"
+
+/* The grant's name goes first. */
+enum { TEXTS = 1 + SETTINGS_IDENTITY };
+
+static void take_texts(const struct settings *settings, const char *texts[TEXTS])
+{
+	texts[0] = settings->grant->name;
+	settings_identity(settings, texts + 1);
+}
 
 cJSON *identity_write(const struct settings *settings)
 {
-	const char *texts[SETTINGS_IDENTITY];
+	const char *texts[TEXTS];
 	cJSON *array = cJSON_CreateArray();
 
-	settings_identity(settings, texts);
-	for (int i = 0; i < SETTINGS_IDENTITY; i++) {
+	take_texts(settings, texts);
+	for (int i = 0; i < TEXTS; i++) {
 		cJSON_AddItemToArray(
 			array, texts[i] ? cJSON_CreateString(texts[i]) : cJSON_CreateNull());
 	}
@@ -19,10 +29,10 @@ cJSON *identity_write(const struct settings *settings)
 
 bool identity_is(const cJSON *array, const struct settings *settings)
 {
-	const char *texts[SETTINGS_IDENTITY];
+	const char *texts[TEXTS];
 
-	settings_identity(settings, texts);
-	for (int i = 0; i < SETTINGS_IDENTITY; i++) {
+	take_texts(settings, texts);
+	for (int i = 0; i < TEXTS; i++) {
 		const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(array, i));
 
 		if (text ? !texts[i] || strcmp(text, texts[i]) != 0 : texts[i] != NULL) {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "access.h"
-#include "grant.h"
 #include "secret.h"
 
 struct settings *settings_new(void)
@@ -64,9 +63,8 @@ static bool same(const char *a, const char *b)
 void settings_identity(const struct settings *settings, const char *ret_texts[SETTINGS_IDENTITY])
 {
 	/* A resource is a way to name the audience (RFC 8707 section 2). */
-	const char *texts[SETTINGS_IDENTITY] = {settings->grant->name, settings->login_url,
-		settings->client_id, settings->org, settings->scope, settings->audience,
-		settings->resource};
+	const char *texts[SETTINGS_IDENTITY] = {settings->login_url, settings->client_id,
+		settings->org, settings->scope, settings->audience, settings->resource};
 
 	memcpy(ret_texts, texts, sizeof(texts));
 }
@@ -74,7 +72,7 @@ void settings_identity(const struct settings *settings, const char *ret_texts[SE
 bool settings_same_identity(const struct settings *a, const struct settings *b)
 {
 	const char *texts[SETTINGS_IDENTITY], *others[SETTINGS_IDENTITY];
-	bool found = true;
+	bool found = a->grant == b->grant;
 
 	settings_identity(a, texts);
 	settings_identity(b, others);

@@ -16,7 +16,7 @@ enum {
 	SETTINGS_NAME_MAX = 64,            /* bytes of a profile's name */
 	SETTINGS_WAIT_MAX_S = 300,         /* the most that refresh_token_wait_max may say */
 	SETTINGS_LIFETIME_MAX_S = 2678400, /* 31 days */
-	SETTINGS_IDENTITY = 7,             /* texts of a profile's identity */
+	SETTINGS_IDENTITY = 6,             /* texts of a profile's identity, beside its grant */
 };
 
 /* How the client authenticates at the token endpoint. */
@@ -91,8 +91,8 @@ struct settings *settings_ref(struct settings *settings);
 /* Gives a reference back; the last one frees. Takes NULL. */
 void settings_unref(struct settings *settings);
 
-/* What an access token is for: it may be handed out under settings with the same texts alone.
- * Borrowed, NULL where a key is absent. */
+/* What an access token is for: it may be handed out under settings with the same grant and texts
+ * alone. They are borrowed, NULL where a key is absent. */
 void settings_identity(const struct settings *settings, const char *ret_texts[SETTINGS_IDENTITY]);
 
 /* Whether a token got with one may be handed out under the other. */
