@@ -22,6 +22,7 @@
 #include "io/sign.h"
 #include "proto/error.h"
 #include "reception.h"
+#include "store.h"
 #include "supervision.h"
 #include "upstream.h"
 
@@ -42,6 +43,7 @@ struct daemon {
 	struct configuration *configuration;
 	struct supervision *supervision;
 	struct activation activation;
+	struct store *store; /* NULL: there is no service manager */
 	struct clients *clients;
 	bool stopping;
 };
@@ -51,6 +53,7 @@ static void rearm(void *context)
 {
 	struct daemon *daemon = context;
 
+	store_update(daemon->store, daemon->broker); /* before anybody is answered */
 	clock_arm(daemon->clock, broker_next(daemon->broker));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
@@ -88,11 +91,12 @@ static void on_reloaded(void *context, bool taken)
 {
 	struct daemon *daemon = context;
 
-	rearm(daemon);
-	supervision_ready(daemon->supervision);
 	if (taken) {
+		store_restore(daemon->store, daemon->broker); /* the first one mended the start */
 		reception_check(daemon->reception);
 	}
+	rearm(daemon);
+	supervision_ready(daemon->supervision);
 }
 
 static const struct configuration_ops configuration_ops = {on_reloading, on_reloaded};
@@ -158,6 +162,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
+	store_update(daemon->store, daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
 }
 
@@ -237,7 +242,11 @@ static bool take_activation(struct daemon *daemon)
 		log_error("cannot take the descriptors of the service manager: %s", strerror(-r));
 		return false;
 	}
-	return true;
+	r = store_new(&daemon->activation, &daemon->store);
+	if (r < 0) {
+		log_error("cannot read what an earlier daemon left: %s", strerror(-r));
+	}
+	return r == 0;
 }
 
 /* Callers in the queue of a socket that was passed would be waiting for somebody to mend the
@@ -250,6 +259,9 @@ static int configure(struct daemon *daemon)
 		log_error("there is no configuration; every request is answered with the mistake "
 			  "until it is mended");
 		return EXIT_STATUS_DONE;
+	}
+	if (status == EXIT_STATUS_DONE) {
+		store_restore(daemon->store, daemon->broker);
 	}
 	return status;
 }
@@ -317,6 +329,7 @@ void daemon_free(struct daemon *daemon)
 	dispatch_free(daemon->dispatch);
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
+	store_free(daemon->store);
 	clock_free(daemon->clock);
 	supervision_free(daemon->supervision);
 	configuration_free(daemon->configuration);

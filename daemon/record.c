@@ -6,54 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/grant.h"
 #include "core/login.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
+#include "identity.h"
 
 enum { VERSION = 1 };
-
-/* What settings_same_identity() compares, in the order in which it is written: a token is for these
- * alone. */
-enum { IDENTITY = 7 };
-
-static void identity_of(const struct settings *settings, const char *texts[IDENTITY])
-{
-	const char *all[IDENTITY] = {settings->grant->name, settings->login_url,
-		settings->client_id, settings->org, settings->scope, settings->audience,
-		settings->resource};
-
-	memcpy(texts, all, sizeof(all));
-}
-
-static cJSON *write_identity(const struct settings *settings)
-{
-	const char *texts[IDENTITY];
-	cJSON *array = cJSON_CreateArray();
-
-	identity_of(settings, texts);
-	for (size_t i = 0; i < IDENTITY; i++) {
-		cJSON_AddItemToArray(
-			array, texts[i] ? cJSON_CreateString(texts[i]) : cJSON_CreateNull());
-	}
-	return array;
-}
-
-static bool is_identity(const cJSON *array, const struct settings *settings)
-{
-	const char *texts[IDENTITY];
-
-	identity_of(settings, texts);
-	for (int i = 0; i < IDENTITY; i++) {
-		const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(array, i));
-
-		if (text ? !texts[i] || strcmp(text, texts[i]) != 0 : texts[i] != NULL) {
-			return false;
-		}
-	}
-	return true;
-}
 
 static cJSON *write_token(
 	const struct settings *settings, const struct token *token, int64_t wall_offset_ms)
@@ -64,7 +23,7 @@ static cJSON *write_token(
 	cJSON_AddNumberToObject(object, "sent", (double)(token->sent_ms + wall_offset_ms));
 	cJSON_AddNumberToObject(object, "lifetime", (double)token->lifetime_ms);
 	cJSON_AddNumberToObject(object, "refreshIn", (double)token->refresh_in_ms);
-	cJSON_AddItemToObject(object, "identity", write_identity(settings));
+	cJSON_AddItemToObject(object, "identity", identity_write(settings));
 	return object;
 }
 
@@ -110,7 +69,7 @@ static int read_token(const cJSON *object, const struct settings *settings, int6
 
 	/* One from the future tells that the wall clock was set, so that its age is not known. */
 	if (!value || lifetime_ms <= 0 || sent_ms > now_ms || !settings->persist_tokens ||
-		!is_identity(cJSON_GetObjectItemCaseSensitive(object, "identity"), settings)) {
+		!identity_is(cJSON_GetObjectItemCaseSensitive(object, "identity"), settings)) {
 		return 0;
 	}
 	secret = secret_new(value, strlen(value));

@@ -129,6 +129,7 @@ void sign_in_url(struct call *call)
 		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory or of randomness");
 		return;
 	}
+	broker_changed(call->shared->broker, profile);
 	data = cJSON_CreateObject();
 	cJSON_AddStringToObject(data, "url", url);
 	cJSON_AddStringToObject(data, "state", pending->state);
@@ -218,6 +219,7 @@ static void take_refusal(const struct call *call)
 		return;
 	}
 	authorize_end(&call->profile->authorizations, pending);
+	broker_changed(call->shared->broker, call->profile);
 	text_clean(shown, error->value.text, error->value.len, NULL, 0);
 	if (description) {
 		text_clean(more, description->value.text, description->value.len, NULL, 0);
@@ -257,6 +259,7 @@ static void exchange_pending(const struct call *call)
 	}
 	if (pending && exchange(call, authorize_code(pending, code->text, code->len))) {
 		authorize_end(&call->profile->authorizations, pending);
+		broker_changed(call->shared->broker, call->profile);
 	}
 }
 

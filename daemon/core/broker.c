@@ -1,6 +1,5 @@
 #include "broker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "code.h"
 #include "due.h"
 #include "host.h"
+#include "past.h"
 #include "roster.h"
 #include "schedule.h"
 #include "secret.h"
@@ -19,25 +19,13 @@
 struct broker {
 	struct flights flights;
 	struct roster roster;
+	uint64_t revision;
 	int64_t next_ms;
 	bool shutting_down;
 	struct broker_counters counters;
 };
 
 /* ---- waiters */
-
-/* What may_still() needs to be asked with. */
-struct judge {
-	bool (*may_still)(void *context, const struct waiter *waiter);
-	void *context;
-};
-
-static bool is_denied(void *context, const struct waiter *waiter)
-{
-	const struct judge *judge = context;
-
-	return !judge->may_still(judge->context, waiter);
-}
 
 void broker_forget(struct broker *broker, struct waiter *waiter)
 {
@@ -47,6 +35,16 @@ void broker_forget(struct broker *broker, struct waiter *waiter)
 static uint32_t chance(const struct broker *broker)
 {
 	return broker->flights.ops->random(broker->flights.context);
+}
+
+void broker_changed(struct broker *broker, struct profile *profile)
+{
+	profile->revision = ++broker->revision;
+}
+
+uint64_t broker_revision(const struct broker *broker)
+{
+	return broker->revision;
 }
 
 /* ---- configuration */
@@ -105,7 +103,7 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
 	struct waiter_list denied = WAITER_LIST_INITIALIZER(denied);
-	struct judge judge = {may_still, broker->flights.context};
+	struct succession_judge judge = {may_still, broker->flights.context};
 	struct answer answer = {.outcome = OUTCOME_DENIED};
 	struct roster gone = broker->roster, roster;
 
@@ -113,23 +111,27 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 		return -ENOMEM;
 	}
 	succession(&broker->flights, &gone, &roster, now_ms);
+	succession_deny(&gone, &roster, &judge, &denied);
 	broker->roster = roster;
+	broker->revision++;
 	for (size_t i = 0; i < roster.n; i++) {
-		waiters_pick(&roster.profiles[i]->waiters, &denied, is_denied, &judge);
-		waiters_pick(&roster.profiles[i]->sign_ins, &denied, is_denied, &judge);
-	}
-	for (size_t i = 0; i < gone.n; i++) {
-		if (roster_find(&roster, gone.profiles[i]->settings->name)) {
-			gone.profiles[i] = NULL; /* it stays */
-		} else {
-			waiters_take(&gone.profiles[i]->waiters, &denied);
-			waiters_take(&gone.profiles[i]->sign_ins, &denied);
-		}
+		broker_changed(broker, roster.profiles[i]);
 	}
 	broker->next_ms = now_ms;
 	waiters_answer(&denied, &answer);
 	drop(broker, &gone);
 	return 0;
+}
+
+void broker_restore(
+	struct broker *broker, struct profile *profile, struct past *past, int64_t now_ms)
+{
+	char why[GRANT_MESSAGE_SIZE];
+
+	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
+	past_restore(profile, past, now_ms, chance(broker));
+	broker_changed(broker, profile);
+	broker->next_ms = now_ms;
 }
 
 /* ---- asking */
@@ -182,6 +184,7 @@ static void look_for_new_credentials(struct broker *broker, struct profile *prof
 	profile->looked_ms = now_ms;
 	if (flights->ops->renewed(flights->context, profile->settings)) {
 		profile_mend(profile, now_ms);
+		broker_changed(broker, profile);
 	}
 }
 
@@ -205,6 +208,7 @@ static struct answer get_other(struct broker *broker, struct profile *profile, i
 	if (!joins) {
 		profile->token->rejected = true;
 		profile->rejected_ms = now_ms;
+		broker_changed(broker, profile);
 	}
 	return wait_for(broker, profile, WAITER_REJECTED, now_ms);
 }
@@ -253,6 +257,7 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 			"This profile was refreshed on demand less than 10 seconds ago");
 	}
 	profile->asked_ms = now_ms;
+	broker_changed(broker, profile);
 	return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 }
 
@@ -293,6 +298,7 @@ struct answer broker_plant(
 	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
 	flight_disown(&broker->flights, profile);
 	profile_plant(profile, token, now_ms, chance(broker));
+	broker_changed(broker, profile);
 	flight_store(&broker->flights, profile);
 	sooner(broker, now_ms);
 	answer = answers_token(profile);
@@ -303,27 +309,25 @@ struct answer broker_plant(
 
 /* ---- attempts */
 
+/* It takes its next step, or ends. */
+static void attempt_changed(struct broker *broker, const struct attempt *attempt)
+{
+	if (attempt->profile) {
+		broker_changed(broker, attempt->profile);
+	}
+}
+
 void broker_finish(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
+	attempt_changed(broker, attempt);
 	flight_finish(&broker->flights, attempt, result, now_ms);
 }
 
 void broker_stored(struct broker *broker, struct attempt *attempt, const char *why, int64_t now_ms)
 {
+	attempt_changed(broker, attempt);
 	flight_stored(&broker->flights, attempt, why, now_ms);
-}
-
-/* The refresh token of a profile that is gone is kept for the day that it comes back. */
-static void keep_of_gone(
-	struct broker *broker, struct attempt *attempt, struct grant_result *result)
-{
-	if (result->refresh_token && !broker_find(broker, attempt->settings->name)) {
-		login_set(&attempt->login, result->refresh_token);
-		result->refresh_token = NULL;
-		broker->flights.ops->store(
-			broker->flights.context, NULL, attempt->settings, &attempt->login, NULL);
-	}
 }
 
 static void settle(
@@ -373,12 +377,18 @@ static void concluded(
 	struct broker *broker = owner;
 
 	if (!attempt->profile) {
-		keep_of_gone(broker, attempt, result);
+		if (!broker_find(broker, attempt->settings->name)) {
+			flight_keep_of_gone(&broker->flights, attempt, result);
+		}
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
 	} else if (!broker->shutting_down) {
 		/* A place at the host is free, and the next deadline has to be found. */
 		sooner(broker, now_ms);
 		settle(broker, attempt, result, now_ms);
+	} else if (result->verdict == GRANT_GRANTED && !attempt->stale) {
+		/* Nobody waits for it any more, but the next daemon goes on with it. */
+		profile_settle(attempt->profile, result, now_ms - attempt->sent_ms, now_ms,
+			chance(broker));
 	}
 }
 
@@ -386,6 +396,7 @@ static void start(struct broker *broker, struct profile *profile, int64_t now_ms
 {
 	int64_t due_ms = profile->due_ms;
 
+	broker_changed(broker, profile);
 	if (!profile->code) {
 		profile->due_ms = PROFILE_NEVER; /* its end says when the next one is */
 	}
@@ -446,6 +457,7 @@ void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
 			token_expires(profile->token) - now_ms <= step_ms) {
 			token_free(profile->token);
 			profile->token = NULL;
+			broker_changed(broker, profile);
 			if (profile_may_fetch(profile) && !profile_backs_off(profile, now_ms)) {
 				profile_want(profile, now_ms);
 			}
@@ -464,6 +476,7 @@ void broker_shutdown(struct broker *broker)
 		if (broker->roster.profiles[i]->unsaved) {
 			flight_store(&broker->flights, broker->roster.profiles[i]);
 		}
+		broker_changed(broker, broker->roster.profiles[i]); /* it flies no more */
 		answers_all(&broker->roster.profiles[i]->waiters, &answer);
 		answers_all(&broker->roster.profiles[i]->sign_ins, &answer);
 	}

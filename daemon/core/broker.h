@@ -18,6 +18,7 @@
 
 struct broker;
 struct code;
+struct past;
 struct settings;
 struct token;
 
@@ -62,6 +63,18 @@ struct profile *broker_find(const struct broker *broker, const char *name);
 
 /* The profiles, sorted by name. */
 size_t broker_profiles(const struct broker *broker, struct profile *const **ret_profiles);
+
+/* Goes on where a daemon before this one ended, with a profile that has not begun anything. Takes
+ * out what it needs. */
+void broker_restore(
+	struct broker *broker, struct profile *profile, struct past *past, int64_t now_ms);
+
+/* Another number whenever something that broker_restore() brings back has changed; so has each
+ * profile's revision, which no other one has. */
+uint64_t broker_revision(const struct broker *broker);
+
+/* Something of a profile was changed that is not the broker's: browsers were sent off. */
+void broker_changed(struct broker *broker, struct profile *profile);
 
 /*
  * Asks for a token. With OUTCOME_WAITS a flight is under way or about to start, and the asker who

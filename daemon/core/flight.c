@@ -327,6 +327,17 @@ void flight_stored(
 	}
 }
 
+void flight_keep_of_gone(
+	struct flights *flights, struct attempt *attempt, struct grant_result *result)
+{
+	if (result->refresh_token) {
+		login_set(&attempt->login, result->refresh_token);
+		result->refresh_token = NULL;
+		flights->ops->store(
+			flights->context, NULL, attempt->settings, &attempt->login, NULL);
+	}
+}
+
 /* ---- those that are not wanted any more */
 
 /* Whether a refresh token would be lost with it. */

@@ -102,6 +102,11 @@ void flight_finish(struct flights *flights, struct attempt *attempt, struct gran
 void flight_stored(
 	struct flights *flights, struct attempt *attempt, const char *why, int64_t now_ms);
 
+/* An attempt whose profile is gone has concluded: its refresh token is kept for the day that the
+ * profile comes back. */
+void flight_keep_of_gone(
+	struct flights *flights, struct attempt *attempt, struct grant_result *result);
+
 /* Reads back what was stored of a profile's login, unless that was done. False with a sentence when
  * it cannot be read. */
 bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE]);

@@ -54,6 +54,7 @@ struct profile_error {
 /* Times are on the scale of now_ms. Strings are owned, NULL where there is nothing to tell. */
 struct profile {
 	struct settings *settings; /* owned */
+	uint64_t revision;         /* broker_revision() when it last changed */
 	struct host *host;         /* where its attempts are counted; the broker's */
 	struct token *token;       /* owned; NULL, or above its margin at the last tick */
 	struct attempt *attempt;   /* in flight; NULL: none */

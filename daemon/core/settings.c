@@ -60,13 +60,26 @@ static bool same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-bool settings_same_identity(const struct settings *a, const struct settings *b)
+void settings_identity(const struct settings *settings, const char *ret_texts[SETTINGS_IDENTITY])
 {
 	/* A resource is a way to name the audience (RFC 8707 section 2). */
-	return a->grant == b->grant && same(a->login_url, b->login_url) &&
-	       same(a->client_id, b->client_id) && same(a->org, b->org) &&
-	       same(a->scope, b->scope) && same(a->audience, b->audience) &&
-	       same(a->resource, b->resource);
+	const char *texts[SETTINGS_IDENTITY] = {settings->login_url, settings->client_id,
+		settings->org, settings->scope, settings->audience, settings->resource};
+
+	memcpy(ret_texts, texts, sizeof(texts));
+}
+
+bool settings_same_identity(const struct settings *a, const struct settings *b)
+{
+	const char *texts[SETTINGS_IDENTITY], *others[SETTINGS_IDENTITY];
+	bool found = a->grant == b->grant;
+
+	settings_identity(a, texts);
+	settings_identity(b, others);
+	for (int i = 0; i < SETTINGS_IDENTITY; i++) {
+		found = found && same(texts[i], others[i]);
+	}
+	return found;
 }
 
 bool settings_same_session(const struct settings *a, const struct settings *b)

@@ -16,6 +16,7 @@ enum {
 	SETTINGS_NAME_MAX = 64,            /* bytes of a profile's name */
 	SETTINGS_WAIT_MAX_S = 300,         /* the most that refresh_token_wait_max may say */
 	SETTINGS_LIFETIME_MAX_S = 2678400, /* 31 days */
+	SETTINGS_IDENTITY = 6,             /* texts of a profile's identity, beside its grant */
 };
 
 /* How the client authenticates at the token endpoint. */
@@ -90,8 +91,11 @@ struct settings *settings_ref(struct settings *settings);
 /* Gives a reference back; the last one frees. Takes NULL. */
 void settings_unref(struct settings *settings);
 
-/* Whether a token got with one may be handed out under the other (grant, login server, client,
- * scope, audience). */
+/* What an access token is for: it may be handed out under settings with the same grant and texts
+ * alone. They are borrowed, NULL where a key is absent. */
+void settings_identity(const struct settings *settings, const char *ret_texts[SETTINGS_IDENTITY]);
+
+/* Whether a token got with one may be handed out under the other. */
 bool settings_same_identity(const struct settings *a, const struct settings *b);
 
 /* Whether a refresh token got with one may be sent under the other (token URL, client). */

@@ -6,6 +6,7 @@
 #include "roster.h"
 #include "schedule.h"
 #include "settings.h"
+#include "waiter.h"
 
 /* Whether the refresh token there is may be sent under the new settings, or there can be none. */
 static bool keeps_login(const struct settings *old, const struct settings *settings)
@@ -61,6 +62,30 @@ void succession(struct flights *flights, struct roster *old, struct roster *rost
 	for (size_t i = 0; i < roster->n; i++) {
 		if (!roster_find(old, roster->profiles[i]->settings->name)) {
 			roster->profiles[i]->due_ms = now_ms + schedule_spread(index++, n_new);
+		}
+	}
+}
+
+static bool is_denied(void *context, const struct waiter *waiter)
+{
+	const struct succession_judge *judge = context;
+
+	return !judge->may_still(judge->context, waiter);
+}
+
+void succession_deny(struct roster *gone, const struct roster *roster,
+	struct succession_judge *judge, struct waiter_list *denied)
+{
+	for (size_t i = 0; i < roster->n; i++) {
+		waiters_pick(&roster->profiles[i]->waiters, denied, is_denied, judge);
+		waiters_pick(&roster->profiles[i]->sign_ins, denied, is_denied, judge);
+	}
+	for (size_t i = 0; i < gone->n; i++) {
+		if (roster_find(roster, gone->profiles[i]->settings->name)) {
+			gone->profiles[i] = NULL; /* it stays */
+		} else {
+			waiters_take(&gone->profiles[i]->waiters, denied);
+			waiters_take(&gone->profiles[i]->sign_ins, denied);
 		}
 	}
 }

@@ -1,0 +1,25 @@
+/*
+ * What of the broker outlives this process with the service manager: it is put there whenever it
+ * has changed, and the daemon that comes next goes on with it. It does not know what of a profile
+ * is kept, nor how.
+ */
+#pragma once
+
+struct activation;
+struct broker;
+struct store;
+
+/*
+ * Reads what an earlier daemon left. Returns 0, with NULL where there is no service manager, or
+ * -ENOMEM. All functions below take NULL, and do nothing.
+ */
+int store_new(struct activation *activation, struct store **ret_store);
+void store_free(struct store *store);
+
+/* The broker has its first configuration: its profiles go on where they were. Later calls do
+ * nothing. */
+void store_restore(struct store *store, struct broker *broker);
+
+/* Puts what has changed since into the service manager's store. Until store_restore() was called
+ * what is there stays there. */
+void store_update(struct store *store, const struct broker *broker);
