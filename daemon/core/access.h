@@ -38,6 +38,8 @@ struct access_subject {
 	const gid_t *gids; /* primary and supplementary; borrowed */
 	size_t n_gids;
 	bool privileged; /* root, or the daemon's own uid */
+	const char *unit; /* of systemd's system manager, such as "billing.service"; NULL: none
+			     known; borrowed */
 };
 
 /* Finds numbers for names; false when there is no such user or group. */
