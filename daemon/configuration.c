@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "clients.h"
+#include "core/access.h"
 #include "core/broker.h"
 #include "core/grant.h"
 #include "core/quota.h"
@@ -108,6 +110,17 @@ static bool needs_state(const struct config *config)
 	return false;
 }
 
+/* Whether any rule asks for the unit of a caller. */
+static bool needs_units(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		if (access_needs_unit(config->profiles[i]->allow)) {
+			return true;
+		}
+	}
+	return access_needs_unit(config->allow);
+}
+
 /* Puts config in place of the one before, and takes it over if it returns 0; else a negative errno,
  * with the reason told. */
 static int apply(struct configuration *configuration, struct config *config)
@@ -121,6 +134,8 @@ static int apply(struct configuration *configuration, struct config *config)
 		return r;
 	}
 	upstream_forget_authorities(upstream);
+	/* Those who wait are judged by theirs, too. */
+	clients_need_units(configuration->parts.clients, needs_units(config));
 	r = broker_configure(configuration->broker, config->profiles, config->n_profiles, may_still,
 		clock_now());
 	if (r < 0) {

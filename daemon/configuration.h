@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct access_rules;
+struct clients;
 struct configuration;
 struct event_base;
 struct quota;
@@ -32,6 +33,7 @@ struct configuration_parts {
 	struct event_base *base;
 	struct upstream *upstream;
 	struct quota *quota;
+	struct clients *clients;
 };
 
 /* Takes the credentials out of the environment. NULL when there is no memory. */

@@ -219,16 +219,16 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
-	       (daemon->configuration = configuration_new(configuration,
-			&(struct configuration_parts){
-				daemon->base, daemon->upstream, daemon->quota},
-			&configuration_ops, daemon)) &&
-	       (daemon->supervision = supervision_new(
-			daemon->base, daemon->broker, daemon->configuration)) &&
 	       (daemon->dispatch = dispatch_new(
 			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
+	       (daemon->configuration = configuration_new(configuration,
+			&(struct configuration_parts){
+				daemon->base, daemon->upstream, daemon->quota, daemon->clients},
+			&configuration_ops, daemon)) &&
+	       (daemon->supervision = supervision_new(
+			daemon->base, daemon->broker, daemon->configuration)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
 	       add_signals(daemon);
 }
