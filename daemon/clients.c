@@ -22,7 +22,9 @@ struct client {
 	LIST_ENTRY(client) link; /* in clients->list */
 	struct clients *clients;
 	struct peer *peer;
+	int fd; /* the peer's */
 	struct peer_credentials credentials;
+	bool unit_is_known; /* it was looked up: once, whatever came of it */
 	struct session session;
 	struct turn turn;
 };
@@ -37,6 +39,7 @@ struct clients {
 	struct turns turns;
 	struct event *round; /* gives the turns out */
 	bool round_is_due;
+	bool need_units;
 };
 
 static struct client *client_of(struct session *session)
@@ -136,6 +139,7 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 		.gids = credentials->gids,
 		.n_gids = credentials->n_gids,
 		.privileged = credentials->uid == 0 || credentials->uid == geteuid(),
+		.unit = credentials->unit,
 	};
 
 	if (client) {
@@ -149,6 +153,8 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 		return false;
 	}
 	client->clients = clients;
+	client->fd = fd;
+	client->unit_is_known = clients->need_units;
 	client->credentials = *credentials;
 	session_init(&client->session, &session_ops, &who, user);
 	client->turn = (struct turn){.user = quota_turns(user), .take = take_turn};
@@ -164,9 +170,31 @@ void clients_accept(struct clients *clients, const struct listener *listener, in
 	if (r < 0) {
 		log_warning("a connection was refused: cannot tell whose it is: %s", strerror(-r));
 		close(fd);
-	} else if (!serve(clients, fd, &credentials)) {
+		return;
+	}
+	if (clients->need_units) {
+		peer_credentials_find_unit(&credentials, fd);
+	}
+	if (!serve(clients, fd, &credentials)) {
 		peer_credentials_done(&credentials);
 		listener_refuse(listener, fd);
+	}
+}
+
+void clients_need_units(struct clients *clients, bool needed)
+{
+	struct client *client;
+
+	clients->need_units = needed;
+	if (!needed) {
+		return;
+	}
+	LIST_FOREACH (client, &clients->list, link) {
+		if (!client->unit_is_known) {
+			client->unit_is_known = true;
+			peer_credentials_find_unit(&client->credentials, client->fd);
+			client->session.who.unit = client->credentials.unit;
+		}
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "core/access.h"
 #include "core/authorize.h"
 #include "core/broker.h"
 #include "core/grant.h"
@@ -147,6 +148,17 @@ static bool needs_state(const struct config *config)
 	return false;
 }
 
+/* Whether any rule asks for the unit of a caller. */
+static bool needs_units(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		if (access_needs_unit(config->profiles[i]->allow)) {
+			return true;
+		}
+	}
+	return access_needs_unit(config->allow);
+}
+
 /* Puts the configuration in place of the one before, and takes it over if it returns 0; else a
  * negative errno, with a sentence in the log and in why. */
 static int apply(struct daemon *daemon, struct config *config, char *why, size_t why_size)
@@ -158,6 +170,7 @@ static int apply(struct daemon *daemon, struct config *config, char *why, size_t
 		return r;
 	}
 	upstream_forget_authorities(daemon->upstream);
+	clients_need_units(daemon->clients, needs_units(config)); /* waiters are judged by them */
 	r = broker_configure(
 		daemon->broker, config->profiles, config->n_profiles, may_still, clock_now());
 	if (r < 0) {
