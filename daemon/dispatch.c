@@ -118,7 +118,7 @@ static bool check_access(struct call *call)
 				      call->endpoint->right)) {
 		return call_fail(call, ERROR_ACCESS_DENIED,
 			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
-			"name it for your user or group",
+			"name it for your user, group or unit",
 			call->endpoint->name, name);
 	}
 	return true;
