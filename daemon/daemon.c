@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "clients.h"
 #include "configuration.h"
 #include "core/authorize.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
 	struct quota *quota;
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
 	struct supervision *supervision;
@@ -46,12 +48,17 @@ struct daemon {
 	bool stopping;
 };
 
+static int64_t first(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* What was put to the broker may have brought its next deadline forward. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
 
-	clock_arm(daemon->clock, broker_next(daemon->broker));
+	clock_arm(daemon->clock, first(broker_next(daemon->broker), audit_next(daemon->audit)));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
@@ -62,6 +69,7 @@ static void on_due(void *context)
 	struct daemon *daemon = context;
 
 	broker_tick(daemon->broker, clock_now());
+	audit_tick(daemon->audit, clock_now());
 	rearm(daemon);
 	supervision_changed(daemon->supervision);
 }
@@ -70,7 +78,8 @@ static void on_stepped(void *context, int64_t step_ms)
 {
 	struct daemon *daemon = context;
 
-	log_info("the wall clock was set by %" PRId64 " ms", step_ms);
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_CLOCK_SET},
+		"the wall clock was set by %" PRId64 " ms", step_ms);
 	broker_wall_stepped(daemon->broker, step_ms, clock_now());
 	rearm(daemon);
 }
@@ -136,8 +145,15 @@ static const struct access_rules *rules(void *context)
 
 static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
 
+static void audit(void *context, const struct call_audit *entry)
+{
+	struct daemon *daemon = context;
+
+	auditor_note(daemon->audit, entry);
+}
+
 static const struct call_ops call_ops = {
-	wall_offset, reload, unconfigured, rules, &authorize_random};
+	wall_offset, reload, unconfigured, rules, &authorize_random, audit};
 
 /* ---- life */
 
@@ -161,7 +177,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 		event_base_loopbreak(daemon->base);
 		return;
 	}
-	log_info("stopping");
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STOPPING}, "stopping");
 	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
@@ -221,6 +237,7 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
+	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
 	       (daemon->configuration = configuration_new(configuration,
 			&(struct configuration_parts){
 				daemon->base, daemon->upstream, daemon->quota},
@@ -235,13 +252,16 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       add_signals(daemon);
 }
 
+static const struct log_event start_failed = {LOG_LEVEL_ERROR, LOG_EVENT_START_FAILED};
+
 /* What the service manager passed. */
 static bool take_activation(struct daemon *daemon)
 {
 	int r = activation_take(&daemon->activation);
 
 	if (r < 0) {
-		log_error("cannot take the descriptors of the service manager: %s", strerror(-r));
+		log_event(&start_failed, "cannot take the descriptors of the service manager: %s",
+			strerror(-r));
 		return false;
 	}
 	return true;
@@ -254,8 +274,9 @@ static int configure(struct daemon *daemon)
 	int status = configuration_start(daemon->configuration);
 
 	if (status != EXIT_STATUS_DONE && daemon->activation.listen_fd >= 0) {
-		log_error("there is no configuration; every request is answered with the mistake "
-			  "until it is mended");
+		log_event(&start_failed,
+			"there is no configuration; every request is answered with the mistake "
+			"until it is mended");
 		return EXIT_STATUS_DONE;
 	}
 	return status;
@@ -306,7 +327,8 @@ void daemon_run(struct daemon *daemon)
 {
 	size_t n = broker_profiles(daemon->broker, &(struct profile *const *){NULL});
 
-	log_info("gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STARTED},
+		"gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
 		reception_path(daemon->reception));
 	rearm(daemon);
 	supervision_ready(daemon->supervision);
@@ -335,6 +357,7 @@ void daemon_free(struct daemon *daemon)
 	if (daemon->base) {
 		event_base_free(daemon->base);
 	}
+	audit_free(daemon->audit);
 	activation_done(&daemon->activation);
 	free(daemon);
 }
