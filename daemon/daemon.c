@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "clients.h"
 #include "configuration.h"
 #include "core/authorize.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
 	struct quota *quota;
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
 	struct supervision *supervision;
@@ -48,13 +50,18 @@ struct daemon {
 	bool stopping;
 };
 
+static int64_t first(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* What was put to the broker may have brought its next deadline forward. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
 
 	store_update(daemon->store, daemon->broker); /* before anybody is answered */
-	clock_arm(daemon->clock, broker_next(daemon->broker));
+	clock_arm(daemon->clock, first(broker_next(daemon->broker), audit_next(daemon->audit)));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
@@ -65,6 +72,7 @@ static void on_due(void *context)
 	struct daemon *daemon = context;
 
 	broker_tick(daemon->broker, clock_now());
+	audit_tick(daemon->audit, clock_now());
 	rearm(daemon);
 	supervision_changed(daemon->supervision);
 }
@@ -73,7 +81,8 @@ static void on_stepped(void *context, int64_t step_ms)
 {
 	struct daemon *daemon = context;
 
-	log_info("the wall clock was set by %" PRId64 " ms", step_ms);
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_CLOCK_SET},
+		"the wall clock was set by %" PRId64 " ms", step_ms);
 	broker_wall_stepped(daemon->broker, step_ms, clock_now());
 	rearm(daemon);
 }
@@ -99,7 +108,14 @@ static void on_reloaded(void *context, bool taken)
 	supervision_ready(daemon->supervision);
 }
 
-static const struct configuration_ops configuration_ops = {on_reloading, on_reloaded};
+static void need_units(void *context, bool needed)
+{
+	struct daemon *daemon = context;
+
+	clients_need_units(daemon->clients, needed);
+}
+
+static const struct configuration_ops configuration_ops = {need_units, on_reloading, on_reloaded};
 
 static int64_t wall_offset(void *context)
 {
@@ -133,8 +149,15 @@ static const struct access_rules *rules(void *context)
 
 static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
 
+static void audit(void *context, const struct call_audit *entry)
+{
+	struct daemon *daemon = context;
+
+	auditor_note(daemon->audit, entry);
+}
+
 static const struct call_ops call_ops = {
-	wall_offset, reload, unconfigured, rules, &authorize_random};
+	wall_offset, reload, unconfigured, rules, &authorize_random, audit};
 
 /* ---- life */
 
@@ -158,7 +181,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 		event_base_loopbreak(daemon->base);
 		return;
 	}
-	log_info("stopping");
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STOPPING}, "stopping");
 	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
@@ -219,13 +242,14 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
+	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
 	       (daemon->dispatch = dispatch_new(
 			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       (daemon->configuration = configuration_new(configuration,
 			&(struct configuration_parts){
-				daemon->base, daemon->upstream, daemon->quota, daemon->clients},
+				daemon->base, daemon->upstream, daemon->quota},
 			&configuration_ops, daemon)) &&
 	       (daemon->supervision = supervision_new(
 			daemon->base, daemon->broker, daemon->configuration)) &&
@@ -233,13 +257,16 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       add_signals(daemon);
 }
 
+static const struct log_event start_failed = {LOG_LEVEL_ERROR, LOG_EVENT_START_FAILED};
+
 /* What the service manager passed. */
 static bool take_activation(struct daemon *daemon)
 {
 	int r = activation_take(&daemon->activation);
 
 	if (r < 0) {
-		log_error("cannot take the descriptors of the service manager: %s", strerror(-r));
+		log_event(&start_failed, "cannot take the descriptors of the service manager: %s",
+			strerror(-r));
 		return false;
 	}
 	r = store_new(&daemon->activation, &daemon->store);
@@ -256,8 +283,9 @@ static int configure(struct daemon *daemon)
 	int status = configuration_start(daemon->configuration);
 
 	if (status != EXIT_STATUS_DONE && daemon->activation.listen_fd >= 0) {
-		log_error("there is no configuration; every request is answered with the mistake "
-			  "until it is mended");
+		log_event(&start_failed,
+			"there is no configuration; every request is answered with the mistake "
+			"until it is mended");
 		return EXIT_STATUS_DONE;
 	}
 	if (status == EXIT_STATUS_DONE) {
@@ -311,7 +339,8 @@ void daemon_run(struct daemon *daemon)
 {
 	size_t n = broker_profiles(daemon->broker, &(struct profile *const *){NULL});
 
-	log_info("gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STARTED},
+		"gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
 		reception_path(daemon->reception));
 	rearm(daemon);
 	supervision_ready(daemon->supervision);
@@ -341,6 +370,7 @@ void daemon_free(struct daemon *daemon)
 	if (daemon->base) {
 		event_base_free(daemon->base);
 	}
+	audit_free(daemon->audit);
 	activation_done(&daemon->activation);
 	free(daemon);
 }

@@ -13,8 +13,6 @@
 
 enum { DISPATCH_TEXT_SIZE = 512 };
 
-static const char default_profile[] = "default";
-
 struct dispatch {
 	struct call_shared shared;
 	struct request request; /* the one at hand; it is large */
@@ -102,12 +100,11 @@ static bool read_parameters(struct call *call)
 /* Those who are not privileged are not told whether a profile exists. */
 static bool check_access(struct call *call)
 {
-	const char *name = call_text(call, PARAMETER_PROFILE);
+	const char *name = call_profile_name(call);
 
 	if (call->endpoint->right == ACCESS_RIGHTS) {
 		return true;
 	}
-	name = name ? name : default_profile;
 	call->profile = broker_find(call->shared->broker, name);
 	if (!call->profile && call->session->who.privileged) {
 		return call_fail(call, ERROR_ACCESS_DENIED,

@@ -106,7 +106,7 @@ static bool listen_on(struct reception *reception, struct event_base *base, cons
 			    .context = reception,
 		    },
 		    &reception->listener, why) < 0) {
-		log_error("%s", why);
+		log_event(&(struct log_event){LOG_LEVEL_ERROR, LOG_EVENT_START_FAILED}, "%s", why);
 		return false;
 	}
 	return true;

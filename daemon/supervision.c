@@ -173,7 +173,8 @@ static bool is_attentive(struct supervision *supervision)
 	const struct profile *profile = overview_overlooked(supervision->broker, clock_now());
 
 	if (profile && !supervision->withheld) {
-		log_message(LOG_LEVEL_WARNING, profile->settings->name,
+		log_event(&(struct log_event){LOG_LEVEL_WARNING, LOG_EVENT_REFRESH_OVERLOOKED,
+				  profile->settings->name},
 			"a refresh or an answer that is due has been overlooked; unless that "
 			"changes, the service manager's watchdog ends the daemon");
 	}

@@ -20,6 +20,7 @@ struct broker {
 	struct flights flights;
 	struct roster roster;
 	uint64_t revision;
+	unsigned numbers; /* given to profiles so far */
 	int64_t next_ms;
 	bool shutting_down;
 	struct broker_counters counters;
@@ -115,6 +116,9 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 	broker->roster = roster;
 	broker->revision++;
 	for (size_t i = 0; i < roster.n; i++) {
+		if (roster.profiles[i]->number == 0) {
+			roster.profiles[i]->number = ++broker->numbers;
+		}
 		broker_changed(broker, roster.profiles[i]);
 	}
 	broker->next_ms = now_ms;

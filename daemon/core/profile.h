@@ -62,6 +62,7 @@ struct profile_error {
 struct profile {
 	struct settings *settings; /* owned */
 	uint64_t revision;         /* broker_revision() when it last changed */
+	unsigned number;           /* no other ever has it; from 1 on, the broker's to give */
 	struct host *host;         /* where its attempts are counted; the broker's */
 	struct token *token;       /* owned; NULL, or above its margin at the last tick */
 	struct attempt *attempt;   /* in flight; NULL: none */
