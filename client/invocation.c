@@ -11,15 +11,19 @@
 #include "proto/date.h"
 #include "proto/escape.h"
 
-#define PROFILE_DEFAULT    "default"
-#define TIMEOUT_DEFAULT_S  15.0 /* more than a daemon lets anybody wait by default */
-#define TIMEOUT_MIN_S      0.001
-#define TIMEOUT_MAX_S      3600.0
-#define MIN_VALIDITY_MAX_S (31.0 * 24 * 60 * 60) /* no token counts as living longer */
-#define EXPIRES_IN_MIN_S   1.0
-#define EXPIRES_IN_MAX_S   1e9 /* beyond 31 days it counts as 31 days */
+#define PROFILE_DEFAULT   "default"
+#define TIMEOUT_DEFAULT_S 15.0 /* more than a daemon lets anybody wait by default */
+#define TIMEOUT_MIN_S     0.001
+#define TIMEOUT_MAX_S     3600.0
+#define LIFETIME_MAX_S    (31.0 * 24 * 60 * 60) /* no token counts as living longer */
+#define EXPIRES_IN_MIN_S  1.0
+#define EXPIRES_IN_MAX_S  1e9 /* beyond 31 days it counts as 31 days */
 
-enum { SHOWN_SIZE = 200 /* of an argument in a fault */ };
+enum {
+	SHOWN_SIZE = 200, /* of an argument in a fault */
+	FAILURES_MAX = 1000000,
+	FAILURES_WARNING_DEFAULT = 2,
+};
 
 static const struct option long_options[] = {
 	{"socket", required_argument, NULL, OPTION_SOCKET},
@@ -36,6 +40,10 @@ static const struct option long_options[] = {
 	{"redirect-uri", required_argument, NULL, OPTION_REDIRECT_URI},
 	{"expires-in", required_argument, NULL, OPTION_EXPIRES_IN},
 	{"expiration", required_argument, NULL, OPTION_EXPIRATION},
+	{"warning", required_argument, NULL, OPTION_WARNING},
+	{"critical", required_argument, NULL, OPTION_CRITICAL},
+	{"failures-warning", required_argument, NULL, OPTION_FAILURES_WARNING},
+	{"failures-critical", required_argument, NULL, OPTION_FAILURES_CRITICAL},
 	{NULL, 0, NULL, 0},
 };
 
@@ -125,15 +133,28 @@ static void take_timeout(struct invocation *invocation, const char *value)
 	}
 }
 
-static void take_min_validity(struct invocation *invocation, const char *value)
+/* A whole number from 0 to max; what for people: "seconds". */
+static int64_t take_whole(struct invocation *invocation, const char *name, const char *what,
+	const char *value, double max)
 {
-	double s = 0;
+	double number = 0;
 
-	if (!parse_seconds(value, 0, MIN_VALIDITY_MAX_S, &s) || s != (double)(int64_t)s) {
-		invocation_refuse(invocation, "--min-validity wants whole seconds, from 0 to %.0f",
-			MIN_VALIDITY_MAX_S);
+	if (!parse_seconds(value, 0, max, &number) || number != (double)(int64_t)number) {
+		invocation_refuse(invocation, "%s wants whole %s, from 0 to %.0f", name, what, max);
+		return 0;
 	}
-	invocation->arguments.min_validity = (int64_t)s;
+	return (int64_t)number;
+}
+
+static int64_t take_whole_seconds(
+	struct invocation *invocation, const char *name, const char *value)
+{
+	return take_whole(invocation, name, "seconds", value, LIFETIME_MAX_S);
+}
+
+static int64_t take_failures(struct invocation *invocation, const char *name, const char *value)
+{
+	return take_whole(invocation, name, "numbers", value, FAILURES_MAX);
 }
 
 static void take_expires_in(struct invocation *invocation, const char *value)
@@ -172,7 +193,7 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 		take_timeout(invocation, value);
 		break;
 	case OPTION_MIN_VALIDITY:
-		take_min_validity(invocation, value);
+		arguments->min_validity = take_whole_seconds(invocation, "--min-validity", value);
 		break;
 	case OPTION_REJECT:
 		arguments->reject = value;
@@ -201,6 +222,20 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 	case OPTION_EXPIRATION:
 		take_expiration(invocation, value);
 		break;
+	case OPTION_WARNING:
+		arguments->warning.left_s = take_whole_seconds(invocation, "--warning", value);
+		break;
+	case OPTION_CRITICAL:
+		arguments->critical.left_s = take_whole_seconds(invocation, "--critical", value);
+		break;
+	case OPTION_FAILURES_WARNING:
+		arguments->warning.failures = take_failures(
+			invocation, "--failures-warning", value);
+		break;
+	case OPTION_FAILURES_CRITICAL:
+		arguments->critical.failures = take_failures(
+			invocation, "--failures-critical", value);
+		break;
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;
@@ -227,13 +262,19 @@ static void take_all(struct invocation *invocation, int argc, char **argv)
 	int option = 0;
 
 	/* In the order in which they stand (-): what is behind -- is COMMAND's. */
-	while ((option = getopt_long(argc, argv, "-:h", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "-:hw:c:", long_options, NULL)) != -1) {
 		switch (option) {
 		case 1:
 			take_word(invocation, optarg);
 			break;
 		case 'h':
 			take_option(invocation, OPTION_HELP, NULL);
+			break;
+		case 'w':
+			take_option(invocation, OPTION_WARNING, optarg);
+			break;
+		case 'c':
+			take_option(invocation, OPTION_CRITICAL, optarg);
 			break;
 		case ':':
 			invocation_refuse(invocation, "%s wants a value", argv[optind - 1]);
@@ -251,6 +292,22 @@ static void take_all(struct invocation *invocation, int argc, char **argv)
 	}
 	for (; optind < argc; optind++) {
 		take_word(invocation, argv[optind]);
+	}
+}
+
+/* What is critical has to be worse than what is a warning. */
+static void check_thresholds(struct invocation *invocation)
+{
+	const struct threshold *warning = &invocation->arguments.warning;
+	const struct threshold *critical = &invocation->arguments.critical;
+
+	if (warning->left_s > 0 && critical->left_s > warning->left_s) {
+		invocation_refuse(invocation, "--critical has to be at most what --warning is");
+	}
+	if ((invocation->given & OPTION_BIT(OPTION_FAILURES_WARNING)) && critical->failures > 0 &&
+		critical->failures < warning->failures) {
+		invocation_refuse(invocation,
+			"--failures-critical has to be at least what --failures-warning is");
 	}
 }
 
@@ -281,6 +338,7 @@ static void check(struct invocation *invocation)
 		invocation_refuse(invocation,
 			"say until when the token is valid: --expires-in S or --expiration TIME");
 	}
+	check_thresholds(invocation);
 	if (subcommand->takes_command && !arguments->command) {
 		invocation_refuse(
 			invocation, "say what to run, behind --: gctoken exec -- COMMAND");
@@ -291,12 +349,13 @@ void invocation_parse(struct invocation *invocation, int argc, char **argv)
 {
 	*invocation = (struct invocation){
 		.timeout_s = TIMEOUT_DEFAULT_S,
-		.arguments = {.min_validity = -1},
+		.arguments = {.min_validity = -1, .warning.failures = FAILURES_WARNING_DEFAULT},
 	};
 	take_all(invocation, argc, argv);
 	if (!(invocation->given & (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION)))) {
 		check(invocation);
 	}
+	invocation->arguments.profile_given = invocation->arguments.profile;
 	if (!invocation->arguments.profile) {
 		invocation->arguments.profile = PROFILE_DEFAULT;
 	}

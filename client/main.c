@@ -6,6 +6,7 @@
 
 #include "client/command.h"
 #include "client/connection.h"
+#include "client/health.h"
 #include "client/invocation.h"
 #include "client/print.h"
 #include "proto/error.h"
@@ -19,6 +20,15 @@ static void harden(struct rlimit *ret_core_limit)
 	none.rlim_max = ret_core_limit->rlim_max;
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+static int refuse(const struct invocation *invocation)
+{
+	if (invocation->subcommand && invocation->subcommand->run == command_health) {
+		return health_refuse(invocation->fault);
+	}
+	print_error("%s", invocation->fault);
+	return EXIT_STATUS_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -42,8 +52,7 @@ int main(int argc, char **argv)
 			CONNECTION_PATH_SIZE - 1);
 	}
 	if (*invocation.fault) {
-		print_error("%s", invocation.fault);
-		return EXIT_STATUS_USAGE;
+		return refuse(&invocation);
 	}
 	harden(&invocation.arguments.core_limit);
 	return invocation.subcommand->run(&invocation.arguments, &connection);

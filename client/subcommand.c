@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "client/health.h"
 #include "client/print.h"
 #include "client/sign_in.h"
 
@@ -85,6 +86,27 @@ static const struct subcommand subcommands[] = {
 		"  --expires-in S    it is valid for S seconds\n"
 		"  --expiration TIME it is valid until TIME, such as 2026-11-21T18:00:00Z\n"
 		"  --json            as JSON\n"},
+	{"health", command_health,
+		OPTION_BIT(OPTION_WARNING) | OPTION_BIT(OPTION_CRITICAL) |
+			OPTION_BIT(OPTION_FAILURES_WARNING) | OPTION_BIT(OPTION_FAILURES_CRITICAL),
+		true, false,
+		"Usage: gctoken health [PROFILE] [OPTION]...\n"
+		"\n"
+		"Prints how PROFILE is, or all profiles that you may see, as plugins for Nagios\n"
+		"do: in one line, with performance data. CRITICAL is a profile without a valid\n"
+		"token, and a gctokend that does not answer.\n"
+		"\n"
+		"  -w, --warning S   WARNING with a token that has less than S seconds left\n"
+		"  -c, --critical S  CRITICAL with such a token\n"
+		"  --failures-warning N\n"
+		"                    WARNING from N failures in a row on (2)\n"
+		"  --failures-critical N\n"
+		"                    CRITICAL from N failures in a row on\n"
+		"\n"
+		"A threshold that is 0 or not given is never reached.\n"
+		"\n"
+		"Exit status, unlike below: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, which a\n"
+		"wrong argument is, too.\n"},
 	{"reload", command_reload, 0, false, false,
 		"Usage: gctoken reload [OPTION]...\n"
 		"\n"
@@ -104,6 +126,7 @@ static const char help_whole[] =
 	"  refresh [PROFILE]            fetch a new token now\n"
 	"  authorize [PROFILE]          sign in with a browser\n"
 	"  set-token [PROFILE]          hand out the token on standard input\n"
+	"  health [PROFILE]             check the profiles for a monitoring system\n"
 	"  reload                       read the configuration again\n";
 
 static const char help_common[] =
