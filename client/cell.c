@@ -13,6 +13,8 @@ enum {
 	DAY_S = 24 * HOUR_S,
 };
 
+#define NUMBER_MAX 1e15 /* a double has all whole ones up to there */
+
 #define RED    "\033[31m"
 #define GREEN  "\033[32m"
 #define YELLOW "\033[33m"
@@ -44,8 +46,10 @@ const char *cell_member(const cJSON *object, const char *name)
 int64_t cell_number(const cJSON *object, const char *name)
 {
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
+	double value = cJSON_IsNumber(number) ? number->valuedouble : 0;
 
-	return cJSON_IsNumber(number) ? number->valueint : 0;
+	value = value < NUMBER_MAX ? value : NUMBER_MAX;
+	return (int64_t)(value > -NUMBER_MAX ? value : -NUMBER_MAX);
 }
 
 const char *cell_text(char dst[CELL_TEXT_SIZE], const cJSON *object, const char *name)

@@ -20,7 +20,7 @@ enum {
 /* A member that is a string, as it came, or NULL. */
 const char *cell_member(const cJSON *object, const char *name);
 
-/* A member that is a number, without its fraction; 0 where there is none. */
+/* A member that is a number, without its fraction and cut at 15 digits; 0 where there is none. */
 int64_t cell_number(const cJSON *object, const char *name);
 
 /* Milliseconds until a member's time comes; false where there is none. */

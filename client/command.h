@@ -28,6 +28,7 @@ struct arguments {
 	bool json;
 	bool header;
 	bool api_url;
+	const char *user, *unit; /* to be judged; NULL without one */
 	struct threshold warning, critical;
 	char *const *command;     /* ends with NULL */
 	struct rlimit core_limit; /* as gctoken found it; what it runs gets it back */

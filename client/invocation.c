@@ -40,6 +40,8 @@ static const struct option long_options[] = {
 	{"redirect-uri", required_argument, NULL, OPTION_REDIRECT_URI},
 	{"expires-in", required_argument, NULL, OPTION_EXPIRES_IN},
 	{"expiration", required_argument, NULL, OPTION_EXPIRATION},
+	{"user", required_argument, NULL, OPTION_USER},
+	{"unit", required_argument, NULL, OPTION_UNIT},
 	{"warning", required_argument, NULL, OPTION_WARNING},
 	{"critical", required_argument, NULL, OPTION_CRITICAL},
 	{"failures-warning", required_argument, NULL, OPTION_FAILURES_WARNING},
@@ -221,6 +223,12 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 		break;
 	case OPTION_EXPIRATION:
 		take_expiration(invocation, value);
+		break;
+	case OPTION_USER:
+		arguments->user = take_text(invocation, "--user", value);
+		break;
+	case OPTION_UNIT:
+		arguments->unit = take_text(invocation, "--unit", value);
 		break;
 	case OPTION_WARNING:
 		arguments->warning.left_s = take_whole_seconds(invocation, "--warning", value);

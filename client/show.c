@@ -8,6 +8,7 @@
 
 #include "client/cell.h"
 #include "client/print.h"
+#include "client/user.h"
 
 enum {
 	LABEL_WIDTH = 14, /* columns that show_info()'s labels take */
@@ -172,6 +173,90 @@ void show_status(FILE *out, const cJSON *status, int64_t now_ms)
 		return;
 	}
 	print_table(out, profiles, now_ms, wants_colours());
+}
+
+/* "root (uid 0), privileged, unit billing.service" */
+static void print_subject(FILE *out, const cJSON *subject)
+{
+	const cJSON *uid = cJSON_GetObjectItemCaseSensitive(subject, "uid");
+	char name[USER_NAME_SIZE] = "";
+	char text[CELL_TEXT_SIZE];
+
+	fprintf(out, "%-*s", LABEL_WIDTH, "Caller");
+	if (cJSON_IsNumber(uid)) {
+		user_name(name, (uid_t)cell_number(subject, "uid"));
+		print_escape(text, sizeof(text), name);
+		fprintf(out, *text ? "%s (uid %lld)" : "%suid %lld", text,
+			(long long)cell_number(subject, "uid"));
+	} else {
+		fputs("any user", out);
+	}
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(subject, "privileged"))) {
+		fputs(", privileged", out);
+	}
+	if (cell_member(subject, "unit")) {
+		fprintf(out, ", unit %s", cell_text(text, subject, "unit"));
+	}
+	fputc('\n', out);
+}
+
+static void print_rules(FILE *out, const cJSON *rules)
+{
+	const cJSON *rule = NULL;
+	char text[CELL_TEXT_SIZE];
+
+	fputs("\nRules\n", out);
+	if (cJSON_GetArraySize(rules) == 0) {
+		fputs("  none: without allow, only root and gctokend's own user may do anything\n",
+			out);
+	}
+	cJSON_ArrayForEach (rule, rules) {
+		bool matches = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(rule, "matches"));
+
+		fprintf(out, "  %s  %s\n", matches ? "matches       " : "does not match",
+			cell_text(text, rule, "rule"));
+	}
+}
+
+static void print_rights(FILE *out, const cJSON *rights)
+{
+	const cJSON *right = NULL;
+	char text[CELL_TEXT_SIZE];
+	int wide = 0;
+
+	fputs("\nRights\n", out);
+	cJSON_ArrayForEach (right, rights) {
+		int here = cell_width(cell_text(text, right, "endpoint"));
+
+		wide = here > wide ? here : wide;
+	}
+	cJSON_ArrayForEach (right, rights) {
+		const char *by = cell_member(right, "by");
+
+		cell_text(text, right, "endpoint");
+		fprintf(out, "  %s%*s", text, wide - cell_width(text) + COLUMN_GAP, "");
+		if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(right, "granted"))) {
+			fputs("denied\n", out);
+		} else if (by && strcmp(by, "privileged") == 0) {
+			fputs("granted to root and gctokend's own user\n", out);
+		} else {
+			fprintf(out, "granted by %s\n", cell_text(text, right, "by"));
+		}
+	}
+}
+
+void show_explain(FILE *out, const cJSON *explained, int64_t now_ms)
+{
+	const cJSON *refresh = cJSON_GetObjectItemCaseSensitive(explained, "refresh");
+	char text[CELL_TEXT_SIZE];
+	char span[CELL_SPAN_SIZE];
+
+	print_row(out, "Profile", cell_text(text, explained, "profile"));
+	print_subject(out, explained);
+	fprintf(out, "%-*s%s", LABEL_WIDTH, "Next refresh", cell_in(span, refresh, "at", now_ms));
+	fprintf(out, ": %s\n", cell_text(text, refresh, "why"));
+	print_rules(out, cJSON_GetObjectItemCaseSensitive(explained, "rules"));
+	print_rights(out, cJSON_GetObjectItemCaseSensitive(explained, "rights"));
 }
 
 static void print_list(FILE *out, const char *heading, const cJSON *names)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "client/explain.h"
 #include "client/health.h"
 #include "client/print.h"
 #include "client/sign_in.h"
@@ -86,6 +87,17 @@ static const struct subcommand subcommands[] = {
 		"  --expires-in S    it is valid for S seconds\n"
 		"  --expiration TIME it is valid until TIME, such as 2026-11-21T18:00:00Z\n"
 		"  --json            as JSON\n"},
+	{"explain", command_explain,
+		OPTION_BIT(OPTION_USER) | OPTION_BIT(OPTION_UNIT) | OPTION_BIT(OPTION_JSON), true,
+		false,
+		"Usage: gctoken explain [PROFILE] [OPTION]...\n"
+		"\n"
+		"Prints what the rules of PROFILE (default) grant you and why, and when and why\n"
+		"its token is refreshed next.\n"
+		"\n"
+		"  --user NAME|UID   judge that user; for root\n"
+		"  --unit X.service  judge a process of that unit of systemd; for root\n"
+		"  --json            as JSON\n"},
 	{"health", command_health,
 		OPTION_BIT(OPTION_WARNING) | OPTION_BIT(OPTION_CRITICAL) |
 			OPTION_BIT(OPTION_FAILURES_WARNING) | OPTION_BIT(OPTION_FAILURES_CRITICAL),
@@ -126,6 +138,7 @@ static const char help_whole[] =
 	"  refresh [PROFILE]            fetch a new token now\n"
 	"  authorize [PROFILE]          sign in with a browser\n"
 	"  set-token [PROFILE]          hand out the token on standard input\n"
+	"  explain [PROFILE]            print which rule grants or denies what\n"
 	"  health [PROFILE]             check the profiles for a monitoring system\n"
 	"  reload                       read the configuration again\n";
 

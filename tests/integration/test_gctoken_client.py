@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from fake_daemon import (GCTOKEN, PATIENCE_S, TOKEN, after, daemon, data, environment, error, failed, gctoken, info,
-                         place, succeeded, token, trouble)
+from fake_daemon import (GCTOKEN, PATIENCE_S, TOKEN, after, as_nobody, daemon, data, environment, error, failed, gctoken,
+                         info, place, succeeded, token, trouble)
 
 # get
 
@@ -157,16 +157,6 @@ def test_a_path_too_long_for_a_socket_is_a_usage_error():
     failed(gctoken("get", "--socket", "/" + "x" * 107), 2, "107 bytes")
     failed(gctoken("get", at="/" + "x" * 107), 2, "107 bytes")
     failed(gctoken("get", at="/" + "x" * 106), 3, "no daemon")
-
-
-def as_nobody(place):
-    """What to run gctoken with so that permissions count, also when root runs the tests."""
-    if os.geteuid() != 0:
-        return {}
-    copy = os.path.join(place, "gctoken")
-    shutil.copy(GCTOKEN, copy)
-    os.chmod(copy, 0o755)
-    return {"program": copy, "user": 65534, "group": 65534, "extra_groups": []}
 
 
 def test_no_permission_on_the_socket(daemon, place):
@@ -357,7 +347,7 @@ def test_nonsense_is_no_reply(daemon, reply):
     failed(gctoken("get", "--header", at=daemon(reply)), 1)
 
 
-@pytest.mark.parametrize("subcommand", ["info", "status", "services", "refresh"])
+@pytest.mark.parametrize("subcommand", ["info", "status", "services", "refresh", "explain"])
 @pytest.mark.parametrize("content", [
     {}, {"profiles": 7, "services": "x"}, {"profiles": [1, None, [], {}], "services": [1, None]},
     {"profile": 7, "state": [], "expiration": "tomorrow", "refreshAt": 5, "generation": "x",
@@ -384,7 +374,7 @@ def test_members_that_are_missing_or_of_another_kind_show_as_a_dash(daemon, subc
     ("code_of_the_future", False, 1, "journalctl -u gctokend"),
 ])
 @pytest.mark.parametrize("args", [("get",), ("info",), ("refresh",), ("exec", "--", "false"),
-                                  ("status",), ("services",)])
+                                  ("status",), ("services",), ("explain",)])
 def test_each_error_has_its_status_and_says_what_to_do(daemon, args, code, retryable, status, says):
     d = daemon(error(code, "The sentence", 3 if retryable else None, retryable))
     wait = ", try again in 3 s" if retryable else ""
@@ -675,6 +665,8 @@ def test_exec_runs_nothing_without_a_token(daemon, place):
     (("exec", "--json", "--", "true"), "takes no --json"), (("exec",), "gctoken exec -- COMMAND"),
     (("exec", "--"), "gctoken exec -- COMMAND"), (("exec", "a", "ls"), "-- before COMMAND"),
     (("exec", "ls"), "gctoken exec -- COMMAND"), (("get\x1b[31m",), "get\\x1b[31m"),
+    (("explain", "--user", ""), "--user wants a text"), (("explain", "--unit", b"\xff"), "--unit wants"),
+    (("info", "--user", "root"), "info takes no --user"), (("explain", "--api-url"), "takes no --api-url"),
 ])
 def test_usage_errors(args, says):
     done = gctoken(*args, at="/nonexistent")
@@ -686,6 +678,8 @@ def test_usage_errors(args, says):
     ("get", ["--min-validity", "--reject", "--header", "--json"]),
     ("info", ["--json", "--api-url"]), ("status", ["--json"]), ("services", ["--json"]),
     ("exec", ["--min-validity", "-- COMMAND"]), ("refresh", ["--json"]), ("reload", ["--timeout"]),
+    ("explain", ["--user NAME|UID", "--unit X.service", "--json"]),
+    ("health", ["-w, --warning", "-c, --critical", "--failures-warning", "--failures-critical"]),
 ])
 def test_help_names_every_option(subcommand, options):
     words = [subcommand] if subcommand else []
