@@ -82,7 +82,7 @@ static int finish(enum health health, const char *text, const char *perfdata)
 	}
 	snprintf(line, sizeof(line), "GCTOKEND %s - %s%s%s\n", health_names[health], shown,
 		*perfdata ? "|" : "", perfdata);
-	return print_out(line, strlen(line)) == EXIT_STATUS_DONE ? health : HEALTH_UNKNOWN;
+	return print_out(line, strlen(line)) == EXIT_STATUS_DONE ? (int)health : HEALTH_UNKNOWN;
 }
 
 int health_refuse(const char *fault)

@@ -1,5 +1,6 @@
 #include "client/invocation.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,6 +49,16 @@ static const struct option long_options[] = {
 	{"failures-critical", required_argument, NULL, OPTION_FAILURES_CRITICAL},
 	{NULL, 0, NULL, 0},
 };
+
+static const char *option_name(enum option_id id)
+{
+	const struct option *option = long_options;
+
+	while (option->val != (int)id) {
+		option++;
+	}
+	return option->name;
+}
 
 void invocation_refuse(struct invocation *invocation, const char *format, ...)
 {
@@ -104,6 +115,7 @@ static void take_word(struct invocation *invocation, const char *word)
 {
 	char shown[SHOWN_SIZE];
 
+	assert(word);
 	if (invocation->subcommand) {
 		take_profile(invocation, word);
 		return;
@@ -116,15 +128,25 @@ static void take_word(struct invocation *invocation, const char *word)
 }
 
 /* A value that has to be one that can stand in a request. */
-static const char *take_text(struct invocation *invocation, const char *name, const char *value)
+static const char *take_text(
+	struct invocation *invocation, enum option_id option, const char *value)
 {
 	char shown[SHOWN_SIZE];
 
 	if (*value == '\0' || !escape_is_utf8(value, strlen(value))) {
 		print_escape(shown, sizeof(shown), value);
-		invocation_refuse(invocation, "%s wants a text, not '%s'", name, shown);
+		invocation_refuse(
+			invocation, "--%s wants a text, not '%s'", option_name(option), shown);
 	}
 	return value;
+}
+
+static void take_socket(struct invocation *invocation, const char *value)
+{
+	if (*value == '\0') {
+		invocation_refuse(invocation, "--socket wants a path");
+	}
+	invocation->socket = value;
 }
 
 static void take_timeout(struct invocation *invocation, const char *value)
@@ -136,27 +158,32 @@ static void take_timeout(struct invocation *invocation, const char *value)
 }
 
 /* A whole number from 0 to max; what for people: "seconds". */
-static int64_t take_whole(struct invocation *invocation, const char *name, const char *what,
+static int64_t take_whole(struct invocation *invocation, enum option_id option, const char *what,
 	const char *value, double max)
 {
 	double number = 0;
 
 	if (!parse_seconds(value, 0, max, &number) || number != (double)(int64_t)number) {
-		invocation_refuse(invocation, "%s wants whole %s, from 0 to %.0f", name, what, max);
+		invocation_refuse(invocation, "--%s wants whole %s, from 0 to %.0f",
+			option_name(option), what, max);
 		return 0;
 	}
 	return (int64_t)number;
 }
 
-static int64_t take_whole_seconds(
-	struct invocation *invocation, const char *name, const char *value)
+static void take_threshold(struct invocation *invocation, enum option_id option, const char *value)
 {
-	return take_whole(invocation, name, "seconds", value, LIFETIME_MAX_S);
-}
+	bool warning = option == OPTION_WARNING || option == OPTION_FAILURES_WARNING;
+	struct threshold *threshold = warning ? &invocation->arguments.warning
+					      : &invocation->arguments.critical;
 
-static int64_t take_failures(struct invocation *invocation, const char *name, const char *value)
-{
-	return take_whole(invocation, name, "numbers", value, FAILURES_MAX);
+	if (option == OPTION_WARNING || option == OPTION_CRITICAL) {
+		threshold->left_s = take_whole(
+			invocation, option, "seconds", value, LIFETIME_MAX_S);
+	} else {
+		threshold->failures = take_whole(
+			invocation, option, "numbers", value, FAILURES_MAX);
+	}
 }
 
 static void take_expires_in(struct invocation *invocation, const char *value)
@@ -186,16 +213,14 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 	invocation->given |= OPTION_BIT(option);
 	switch (option) {
 	case OPTION_SOCKET:
-		invocation->socket = value;
-		if (*value == '\0') {
-			invocation_refuse(invocation, "--socket wants a path");
-		}
+		take_socket(invocation, value);
 		break;
 	case OPTION_TIMEOUT:
 		take_timeout(invocation, value);
 		break;
 	case OPTION_MIN_VALIDITY:
-		arguments->min_validity = take_whole_seconds(invocation, "--min-validity", value);
+		arguments->min_validity = take_whole(
+			invocation, option, "seconds", value, LIFETIME_MAX_S);
 		break;
 	case OPTION_REJECT:
 		arguments->reject = value;
@@ -213,10 +238,10 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 		arguments->url = true;
 		break;
 	case OPTION_STATE:
-		arguments->state = take_text(invocation, "--state", value);
+		arguments->state = take_text(invocation, option, value);
 		break;
 	case OPTION_REDIRECT_URI:
-		arguments->redirect_uri = take_text(invocation, "--redirect-uri", value);
+		arguments->redirect_uri = take_text(invocation, option, value);
 		break;
 	case OPTION_EXPIRES_IN:
 		take_expires_in(invocation, value);
@@ -225,24 +250,16 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 		take_expiration(invocation, value);
 		break;
 	case OPTION_USER:
-		arguments->user = take_text(invocation, "--user", value);
+		arguments->user = take_text(invocation, option, value);
 		break;
 	case OPTION_UNIT:
-		arguments->unit = take_text(invocation, "--unit", value);
+		arguments->unit = take_text(invocation, option, value);
 		break;
 	case OPTION_WARNING:
-		arguments->warning.left_s = take_whole_seconds(invocation, "--warning", value);
-		break;
 	case OPTION_CRITICAL:
-		arguments->critical.left_s = take_whole_seconds(invocation, "--critical", value);
-		break;
 	case OPTION_FAILURES_WARNING:
-		arguments->warning.failures = take_failures(
-			invocation, "--failures-warning", value);
-		break;
 	case OPTION_FAILURES_CRITICAL:
-		arguments->critical.failures = take_failures(
-			invocation, "--failures-critical", value);
+		take_threshold(invocation, option, value);
 		break;
 	case OPTION_HELP:
 	case OPTION_VERSION:
