@@ -50,7 +50,7 @@ int ask_any(struct connection *connection, const char *name, cJSON *parameters, 
 	return reply_parse(reply, text, len) ? 0 : -EBADMSG;
 }
 
-int ask_fail(const struct connection *connection, int r)
+int ask_why(char why[ASK_WHY_SIZE], const struct connection *connection, int r)
 {
 	char path[SHOWN_SIZE];
 	char other[SHOWN_SIZE];
@@ -60,46 +60,51 @@ int ask_fail(const struct connection *connection, int r)
 	case CONNECTION_NO_DAEMON:
 		print_escape(
 			other, sizeof(other), connection->n_paths > 1 ? connection->paths[1] : "");
-		print_error("no daemon on %s%s%s (start it with: systemctl start gctokend, or name "
-			    "another with --socket)",
+		snprintf(why, ASK_WHY_SIZE,
+			"no daemon on %s%s%s (start it with: systemctl start gctokend, or name "
+			"another with --socket)",
 			path, *other ? " or " : "", other);
 		return EXIT_STATUS_NO_DAEMON;
 	case CONNECTION_DENIED:
-		print_error(
+		snprintf(why, ASK_WHY_SIZE,
 			"no permission to connect to %s (ask who runs gctokend, or name another "
 			"socket with --socket)",
 			path);
 		return EXIT_STATUS_DENIED;
 	case CONNECTION_TIMEOUT:
-		print_error("no answer from gctokend on %s in time (try again, or wait longer with "
-			    "--timeout)",
+		snprintf(why, ASK_WHY_SIZE,
+			"no answer from gctokend on %s in time (try again, or wait longer with "
+			"--timeout)",
 			path);
 		return EXIT_STATUS_TEMPORARY;
 	case CONNECTION_CLOSED:
-		print_error("gctokend on %s closed the connection twice without an answer (try "
-			    "again; if it lasts, see: journalctl -u gctokend)",
+		snprintf(why, ASK_WHY_SIZE,
+			"gctokend on %s closed the connection twice without an answer (try "
+			"again; if it lasts, see: journalctl -u gctokend)",
 			path);
 		return EXIT_STATUS_TEMPORARY;
 	case CONNECTION_TOO_LONG:
-		print_error("the reply from %s is longer than %d KiB (is it gctokend's socket?)",
-			path, CONNECTION_REPLY_MAX / 1024);
+		snprintf(why, ASK_WHY_SIZE,
+			"the reply from %s is longer than %d KiB (is it gctokend's socket?)", path,
+			CONNECTION_REPLY_MAX / 1024);
 		return EXIT_STATUS_FAILURE;
 	case -EBADMSG:
-		print_error(
+		snprintf(why, ASK_WHY_SIZE,
 			"what %s sent is no reply of gctokend (is it gctokend's socket?)", path);
 		return EXIT_STATUS_FAILURE;
 	case -E2BIG:
-		print_error("the request is longer than the %d KiB that gctokend takes (is "
-			    "the token one of its tokens?)",
+		snprintf(why, ASK_WHY_SIZE,
+			"the request is longer than the %d KiB that gctokend takes (is "
+			"the token one of its tokens?)",
 			FRAME_LINE_MAX / 1024);
 		return EXIT_STATUS_FAILURE;
 	default:
-		print_error("cannot ask gctokend on %s: %s", path, strerror(-r));
+		snprintf(why, ASK_WHY_SIZE, "cannot ask gctokend on %s: %s", path, strerror(-r));
 		return EXIT_STATUS_FAILURE;
 	}
 }
 
-int ask_fail_reply(const struct reply *reply, const char *advice)
+int ask_why_error(char why[ASK_WHY_SIZE], const struct reply *reply, const char *advice)
 {
 	char text[MESSAGE_SIZE];
 	char code[SHOWN_SIZE];
@@ -111,9 +116,27 @@ int ask_fail_reply(const struct reply *reply, const char *advice)
 		snprintf(retry, sizeof(retry), ", try again in %lld s",
 			(long long)reply->retry_after);
 	}
-	print_error(
-		"%s (%s%s); %s", text, code, retry, advice ? advice : print_advice(reply->code));
+	snprintf(why, ASK_WHY_SIZE, "%s (%s%s); %s", text, code, retry,
+		advice ? advice : print_advice(reply->code));
 	return error_exit_status(reply->code);
+}
+
+int ask_fail(const struct connection *connection, int r)
+{
+	char why[ASK_WHY_SIZE];
+	int status = ask_why(why, connection, r);
+
+	print_error("%s", why);
+	return status;
+}
+
+int ask_fail_reply(const struct reply *reply, const char *advice)
+{
+	char why[ASK_WHY_SIZE];
+	int status = ask_why_error(why, reply, advice);
+
+	print_error("%s", why);
+	return status;
 }
 
 int ask(struct connection *connection, const char *name, cJSON *parameters, struct reply *reply)

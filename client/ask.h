@@ -10,6 +10,8 @@
 #include "client/connection.h"
 #include "proto/message.h"
 
+enum { ASK_WHY_SIZE = 20 * 1024 /* of a text on what went wrong */ };
+
 /*
  * Returns 0 with a reply, which may be an error; an enum connection_outcome; -EBADMSG when what
  * came is no reply; -E2BIG when the request is too long; or another -errno. Takes the parameters
@@ -18,10 +20,16 @@
 int ask_any(
 	struct connection *connection, const char *name, cJSON *parameters, struct reply *reply);
 
-/* Tells why ask_any() brought no reply. Returns an exit status. */
+/* Writes why ask_any() brought no reply, and what to do about it. Returns an exit status. */
+int ask_why(char why[ASK_WHY_SIZE], const struct connection *connection, int r);
+
+/* The same of a reply that is an error; advice NULL: the usual one. Returns an exit status. */
+int ask_why_error(char why[ASK_WHY_SIZE], const struct reply *reply, const char *advice);
+
+/* Tells people what ask_why() writes. Returns an exit status. */
 int ask_fail(const struct connection *connection, int r);
 
-/* Tells of a reply that is an error; advice NULL: the usual one. Returns an exit status. */
+/* Tells people what ask_why_error() writes. Returns an exit status. */
 int ask_fail_reply(const struct reply *reply, const char *advice);
 
 /* Asks, and tells what went wrong. Returns an exit status; *reply has data if that is

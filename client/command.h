@@ -10,8 +10,15 @@
 
 #include "client/connection.h"
 
+/* From when on `health` is of another opinion; 0: never. */
+struct threshold {
+	int64_t left_s;   /* less than so many seconds left of the token */
+	int64_t failures; /* so many failures in a row, or more */
+};
+
 struct arguments {
 	const char *profile;
+	bool profile_given;               /* else it is the default one */
 	const char *reject;               /* a file's name, or "-" for stdin; NULL without one */
 	int64_t min_validity;             /* seconds; -1 without one */
 	const char *state, *redirect_uri; /* NULL without one */
@@ -21,6 +28,8 @@ struct arguments {
 	bool json;
 	bool header;
 	bool api_url;
+	const char *user, *unit; /* to be judged; NULL without one */
+	struct threshold warning, critical;
 	char *const *command;     /* ends with NULL */
 	struct rlimit core_limit; /* as gctoken found it; what it runs gets it back */
 };

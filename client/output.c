@@ -26,7 +26,7 @@ int output_fail_memory(void)
 	return EXIT_STATUS_FAILURE;
 }
 
-static int64_t wall_clock_ms(void)
+int64_t output_now_ms(void)
 {
 	struct timespec now;
 
@@ -67,7 +67,7 @@ int output_data(bool json, const cJSON *data, show_data *print)
 	if (!out) {
 		return output_fail_memory();
 	}
-	print(out, data, wall_clock_ms());
+	print(out, data, output_now_ms());
 	status = fclose(out) == 0 ? print_out(text, len) : output_fail_memory();
 	free(text);
 	return status;

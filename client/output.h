@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "client/show.h"
 
@@ -21,6 +22,9 @@ int output_data(bool json, const cJSON *data, show_data *print);
 int output_line(const char *prefix, const char *text);
 
 int output_fail_memory(void);
+
+/* Milliseconds since 1970. */
+int64_t output_now_ms(void);
 
 /* For locals that own a text: __attribute__((cleanup(output_free_secret))) wipes it. */
 void output_free_secret(char **text);

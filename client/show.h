@@ -22,5 +22,8 @@ show_data show_summary;
  * terminal that has them and the user wants them (https://no-color.org). */
 show_data show_status;
 
+/* system.explain: who is judged, what each rule says, and what that grants. */
+show_data show_explain;
+
 /* system.getAllowedServices as a list. */
 show_data show_services;
