@@ -13,7 +13,7 @@ from sandbox import Sandbox
 def pytest_runtest_makereport(item):
     """A failure comes with what the service said."""
     report = (yield).get_result()
-    if report.failed:
+    if report.failed and "GCTOKEND_BUILD" in os.environ:
         report.sections.append(("journal", guest.journal_text()))
 
 
