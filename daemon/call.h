@@ -58,6 +58,8 @@ struct call_ops {
 	/* Reads the configuration again. NULL: done; else why not, as written to the log; borrowed
 	 * until the next. */
 	const char *(*reload)(void *context);
+	/* Why there is no configuration; NULL: there is one. Borrowed likewise. */
+	const char *(*unconfigured)(void *context);
 	/* The rules of [daemon] allow, or NULL. */
 	const struct access_rules *(*rules)(void *context);
 	const struct authorize_random *random;

@@ -190,8 +190,10 @@ int configuration_start(struct configuration *configuration)
 
 bool configuration_reload(struct configuration *configuration)
 {
-	int r = read_files(configuration);
+	int r;
 
+	configuration->ops->reloading(configuration->context);
+	r = read_files(configuration);
 	if (r == 0) {
 		watch_files(configuration);
 		log_info("configuration reloaded from %s", configuration->path);

@@ -20,6 +20,8 @@ struct configuration_options {
 };
 
 struct configuration_ops {
+	/* It is about to be read again. */
+	void (*reloading)(void *context);
 	/* It has been read again, and is in force if it was taken; the broker's next deadline may
 	 * have moved. */
 	void (*reloaded)(void *context, bool taken);

@@ -124,9 +124,26 @@ static bool check_access(struct call *call)
 	return true;
 }
 
+/* Without a configuration, each request is answered with the reason; but for one that may change
+ * that. */
+static bool check_configured(const struct call *call)
+{
+	const char *why = call->shared->ops->unconfigured(call->shared->context);
+
+	if (!why || endpoints_configures(call)) {
+		return true;
+	}
+	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
+		ERROR_INTERNAL, why, 0);
+	return false;
+}
+
 static void call_endpoint(struct call *call)
 {
 	call->endpoint = endpoints_find(call->request->name);
+	if (!check_configured(call)) {
+		return;
+	}
 	if (!call->endpoint) {
 		call_fail(call, ERROR_UNKNOWN_REQUEST,
 			"There is no request \"%.128s\"; system.getAllowedServices lists what you "
