@@ -118,9 +118,10 @@ class Daemon:
         self.log_files = []  # what else it writes; searched for secrets too
         self._log_path = os.path.join(self.dir, "log")
         self._arguments = list(arguments)
-        self._environment = environment or {}
+        self.environment = dict(environment or {})
         self._user = user
-        self._prefix = list(command_prefix)
+        self.prefix = list(command_prefix)
+        self.pass_fds = ()
         self._log_level = log_level
         self._process = None
         self.write_config(config)
@@ -143,14 +144,14 @@ class Daemon:
                 os.chown(path, self._user, self._user)
 
     def start(self):
-        command = (self._prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))
+        command = (self.prefix + shlex.split(os.environ.get("GCTOKEND_WRAPPER", ""))
                    + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket]
                    + (["--log-level", self._log_level] if self._log_level else []) + self._arguments)
-        environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
+        environment = {**os.environ, "STATE_DIRECTORY": self.state, **self.environment}
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                user=self._user, group=self._user,
+                user=self._user, group=self._user, pass_fds=self.pass_fds,
                 extra_groups=None if self._user is None else [])
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
