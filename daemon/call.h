@@ -55,9 +55,9 @@ void session_done(struct session *session);
 struct call_ops {
 	/* Milliseconds from now_ms's scale to 1970's. */
 	int64_t (*wall_offset)(void *context);
-	/* Reads the configuration again. True: done; false: why (as written to the log) is in why.
-	 */
-	bool (*reload)(void *context, char *why, size_t why_size);
+	/* Reads the configuration again. NULL: done; else why not, as written to the log; borrowed
+	 * until the next. */
+	const char *(*reload)(void *context);
 	/* The rules of [daemon] allow, or NULL. */
 	const struct access_rules *(*rules)(void *context);
 	const struct authorize_random *random;

@@ -12,7 +12,6 @@
 #include "view.h"
 
 enum {
-	RELOAD_TEXT_SIZE = 8 * 1024,
 	MIN_VALIDITY_MAX_S = 1000000000, /* anything above counts as this; 75 % of a lifetime is the
 					    limit anyway */
 };
@@ -117,7 +116,7 @@ static bool may_reload(const struct call *call)
 
 static void reload(struct call *call)
 {
-	char why[RELOAD_TEXT_SIZE];
+	const char *why;
 	cJSON *data;
 
 	if (!may_reload(call)) {
@@ -126,7 +125,8 @@ static void reload(struct call *call)
 			"[daemon] allow may");
 		return;
 	}
-	if (!call->shared->ops->reload(call->shared->context, why, sizeof(why))) {
+	why = call->shared->ops->reload(call->shared->context);
+	if (why) {
 		call_answer_error(call->shared, call->session, call->request->head,
 			call->request->head_len, ERROR_INTERNAL, why, 0);
 		return;
