@@ -58,7 +58,18 @@ static void count_pending(struct session *session, int change)
 	peer_pending(client_of(session)->peer, change);
 }
 
-static const struct session_ops session_ops = {send_answer, count_pending};
+static void find_unit(struct session *session)
+{
+	struct client *client = client_of(session);
+
+	if (!client->unit_is_known) {
+		client->unit_is_known = true;
+		peer_credentials_find_unit(&client->credentials, client->fd);
+		session->who.unit = client->credentials.unit;
+	}
+}
+
+static const struct session_ops session_ops = {send_answer, count_pending, find_unit};
 
 static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {
@@ -136,6 +147,7 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
 	struct access_subject who = {
 		.uid = credentials->uid,
+		.pid = credentials->pid,
 		.gids = credentials->gids,
 		.n_gids = credentials->n_gids,
 		.privileged = credentials->uid == 0 || credentials->uid == geteuid(),
@@ -190,11 +202,7 @@ void clients_need_units(struct clients *clients, bool needed)
 		return;
 	}
 	LIST_FOREACH (client, &clients->list, link) {
-		if (!client->unit_is_known) {
-			client->unit_is_known = true;
-			peer_credentials_find_unit(&client->credentials, client->fd);
-			client->session.who.unit = client->credentials.unit;
-		}
+		find_unit(&client->session);
 	}
 }
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "call.h"
-#include "clients.h"
 #include "core/access.h"
 #include "core/broker.h"
 #include "core/grant.h"
@@ -54,7 +53,7 @@ static void on_problem(void *context, enum log_level level, const char *text)
 {
 	struct told *told = context;
 
-	log_message(level, NULL, "%s", text);
+	log_event(&(struct log_event){level, LOG_EVENT_BAD_SETTING}, "%s", text);
 	if (level == LOG_LEVEL_ERROR && told->len < sizeof(told->text)) {
 		int n = snprintf(told->text + told->len, sizeof(told->text) - told->len, "%s%s",
 			told->len > 0 ? "; " : "", text);
@@ -134,8 +133,7 @@ static int apply(struct configuration *configuration, struct config *config)
 		return r;
 	}
 	upstream_forget_authorities(upstream);
-	/* Waiters are judged by them. */
-	clients_need_units(configuration->parts.clients, needs_units(config));
+	configuration->ops->need_units(configuration->context, needs_units(config));
 	r = broker_configure(configuration->broker, config->profiles, config->n_profiles, may_still,
 		clock_now());
 	if (r < 0) {
@@ -205,14 +203,18 @@ int configuration_start(struct configuration *configuration)
 
 bool configuration_reload(struct configuration *configuration)
 {
-	int r = read_files(configuration);
+	int r;
 
+	configuration->ops->reloading(configuration->context);
+	r = read_files(configuration);
 	if (r == 0) {
 		watch_files(configuration);
-		log_info("configuration reloaded from %s", configuration->path);
+		log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_RELOADED},
+			"configuration reloaded from %s", configuration->path);
 	} else {
-		log_error("%s", configuration->config ? "the configuration before stays in force"
-						      : "there is still no configuration");
+		log_event(&(struct log_event){LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_FAILED}, "%s",
+			configuration->config ? "the configuration before stays in force"
+					      : "there is still no configuration");
 	}
 	configuration->ops->reloaded(configuration->context, r == 0);
 	return r == 0;

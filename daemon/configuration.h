@@ -8,7 +8,6 @@
 #include <stdbool.h>
 
 struct access_rules;
-struct clients;
 struct configuration;
 struct event_base;
 struct quota;
@@ -21,6 +20,10 @@ struct configuration_options {
 };
 
 struct configuration_ops {
+	/* Whether rules ask for the units of callers, before waiters are judged by them. */
+	void (*need_units)(void *context, bool needed);
+	/* It is about to be read again. */
+	void (*reloading)(void *context);
 	/* It has been read again, and is in force if it was taken; the broker's next deadline may
 	 * have moved. */
 	void (*reloaded)(void *context, bool taken);
@@ -31,7 +34,6 @@ struct configuration_parts {
 	struct event_base *base;
 	struct upstream *upstream;
 	struct quota *quota;
-	struct clients *clients;
 };
 
 /* Takes the credentials out of the environment. NULL when there is no memory. */

@@ -10,17 +10,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "clients.h"
 #include "configuration.h"
 #include "core/authorize.h"
 #include "core/broker.h"
 #include "core/quota.h"
 #include "dispatch.h"
+#include "io/activation.h"
 #include "io/clock.h"
-#include "io/listener.h"
 #include "io/log.h"
 #include "io/sign.h"
-#include "proto/message.h"
+#include "proto/error.h"
+#include "reception.h"
+#include "supervision.h"
 #include "upstream.h"
 
 enum {
@@ -32,25 +35,30 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[SIGNALS];
 	struct clock *clock;
-	struct listener *listener;
+	struct reception *reception;
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
 	struct quota *quota;
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
-	struct payload *refusal; /* what a connection over the limits is told */
-	char *socket_path;
-	const char *socket_option; /* borrowed */
+	struct supervision *supervision;
+	struct activation activation;
 	struct clients *clients;
 	bool stopping;
 };
+
+static int64_t first(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
 
 /* What was put to the broker may have brought its next deadline forward. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
 
-	clock_arm(daemon->clock, broker_next(daemon->broker));
+	clock_arm(daemon->clock, first(broker_next(daemon->broker), audit_next(daemon->audit)));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
@@ -61,54 +69,28 @@ static void on_due(void *context)
 	struct daemon *daemon = context;
 
 	broker_tick(daemon->broker, clock_now());
+	audit_tick(daemon->audit, clock_now());
 	rearm(daemon);
+	supervision_changed(daemon->supervision);
 }
 
 static void on_stepped(void *context, int64_t step_ms)
 {
 	struct daemon *daemon = context;
 
-	log_info("the wall clock was set by %" PRId64 " ms", step_ms);
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_CLOCK_SET},
+		"the wall clock was set by %" PRId64 " ms", step_ms);
 	broker_wall_stepped(daemon->broker, step_ms, clock_now());
 	rearm(daemon);
 }
 
-static void on_accepted(void *context, int fd)
+/* ---- configuration */
+
+static void on_reloading(void *context)
 {
 	struct daemon *daemon = context;
 
-	clients_accept(daemon->clients, daemon->listener, fd);
-}
-
-/* ---- configuration */
-
-/* --socket, [daemon] socket, or the place where gctoken looks. */
-static char *choose_socket(const struct daemon *daemon)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *path = NULL;
-
-	if (daemon->socket_option) {
-		return strdup(daemon->socket_option);
-	}
-	if (configuration_socket(daemon->configuration)) {
-		return strdup(configuration_socket(daemon->configuration));
-	}
-	if (geteuid() != 0 && runtime && runtime[0] == '/') {
-		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
-	}
-	return strdup("/run/gctokend/gctokend.sock");
-}
-
-static void warn_of_other_socket(const struct daemon *daemon)
-{
-	char *path = choose_socket(daemon);
-
-	if (path && strcmp(path, daemon->socket_path) != 0) {
-		log_warning("the socket stays %s; %s takes effect at the next start",
-			daemon->socket_path, path);
-	}
-	free(path);
+	supervision_reloading(daemon->supervision);
 }
 
 static void on_reloaded(void *context, bool taken)
@@ -116,12 +98,20 @@ static void on_reloaded(void *context, bool taken)
 	struct daemon *daemon = context;
 
 	rearm(daemon);
+	supervision_ready(daemon->supervision);
 	if (taken) {
-		warn_of_other_socket(daemon);
+		reception_check(daemon->reception);
 	}
 }
 
-static const struct configuration_ops configuration_ops = {on_reloaded};
+static void need_units(void *context, bool needed)
+{
+	struct daemon *daemon = context;
+
+	clients_need_units(daemon->clients, needed);
+}
+
+static const struct configuration_ops configuration_ops = {need_units, on_reloading, on_reloaded};
 
 static int64_t wall_offset(void *context)
 {
@@ -137,6 +127,15 @@ static const char *reload(void *context)
 		       : configuration_failure(daemon->configuration);
 }
 
+static const char *unconfigured(void *context)
+{
+	struct daemon *daemon = context;
+
+	return configuration_stands(daemon->configuration)
+		       ? NULL
+		       : configuration_failure(daemon->configuration);
+}
+
 static const struct access_rules *rules(void *context)
 {
 	struct daemon *daemon = context;
@@ -146,7 +145,15 @@ static const struct access_rules *rules(void *context)
 
 static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
 
-static const struct call_ops call_ops = {wall_offset, reload, rules, &authorize_random};
+static void audit(void *context, const struct call_audit *entry)
+{
+	struct daemon *daemon = context;
+
+	auditor_note(daemon->audit, entry);
+}
+
+static const struct call_ops call_ops = {
+	wall_offset, reload, unconfigured, rules, &authorize_random, audit};
 
 /* ---- life */
 
@@ -170,7 +177,8 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 		event_base_loopbreak(daemon->base);
 		return;
 	}
-	log_info("stopping");
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STOPPING}, "stopping");
+	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
@@ -229,45 +237,64 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
+	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
+	       (daemon->configuration = configuration_new(configuration,
+			&(struct configuration_parts){
+				daemon->base, daemon->upstream, daemon->quota},
+			&configuration_ops, daemon)) &&
+	       (daemon->supervision = supervision_new(
+			daemon->base, daemon->broker, daemon->configuration)) &&
 	       (daemon->dispatch = dispatch_new(
 			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
-	       (daemon->configuration = configuration_new(configuration,
-			&(struct configuration_parts){
-				daemon->base, daemon->upstream, daemon->quota, daemon->clients},
-			&configuration_ops, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
-	       (daemon->refusal = message_error(ERROR_RATE_LIMITED,
-			"Too many connections; close some, or try again shortly", 1)) &&
 	       add_signals(daemon);
 }
 
-static int listen_there(struct daemon *daemon)
-{
-	static char refusal[512];
-	char why[LISTENER_WHY_MAX];
-	size_t len = (size_t)snprintf(
-		refusal, sizeof(refusal), "%s%s", MESSAGE_HEAD_NONE, daemon->refusal->bytes);
+static const struct log_event start_failed = {LOG_LEVEL_ERROR, LOG_EVENT_START_FAILED};
 
-	daemon->socket_path = choose_socket(daemon);
-	if (!daemon->socket_path) {
-		log_error("out of memory");
-		return EXIT_STATUS_FAILURE;
+/* What the service manager passed. */
+static bool take_activation(struct daemon *daemon)
+{
+	int r = activation_take(&daemon->activation);
+
+	if (r < 0) {
+		log_event(&start_failed, "cannot take the descriptors of the service manager: %s",
+			strerror(-r));
+		return false;
 	}
-	if (listener_new(daemon->base,
-		    &(struct listener_config){
-			    .path = daemon->socket_path,
-			    .accepted = on_accepted,
-			    .refusal = refusal,
-			    .refusal_len = len,
-			    .context = daemon,
-		    },
-		    &daemon->listener, why) < 0) {
-		log_error("%s", why);
-		return EXIT_STATUS_FAILURE;
+	return true;
+}
+
+/* Callers in the queue of a socket that was passed would be waiting for somebody to mend the
+ * configuration; so they are served, and told. */
+static int configure(struct daemon *daemon)
+{
+	int status = configuration_start(daemon->configuration);
+
+	if (status != EXIT_STATUS_DONE && daemon->activation.listen_fd >= 0) {
+		log_event(&start_failed,
+			"there is no configuration; every request is answered with the mistake "
+			"until it is mended");
+		return EXIT_STATUS_DONE;
 	}
-	return EXIT_STATUS_DONE;
+	return status;
+}
+
+static int receive(struct daemon *daemon, const char *socket)
+{
+	int fd = daemon->activation.listen_fd;
+
+	daemon->activation.listen_fd = -1;
+	return reception_new(daemon->base,
+		&(struct reception_options){
+			.fd = fd,
+			.socket = socket,
+			.clients = daemon->clients,
+			.configuration = daemon->configuration,
+		},
+		&daemon->reception);
 }
 
 int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
@@ -279,14 +306,14 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		log_error("out of memory");
 		return status;
 	}
-	daemon->socket_option = options->socket;
+	daemon->activation.listen_fd = -1;
 	if (!make_parts(daemon, &options->configuration)) {
 		log_error("out of memory, or the kernel lacks epoll or timerfd");
-	} else {
-		status = configuration_start(daemon->configuration);
+	} else if (take_activation(daemon)) {
+		status = configure(daemon);
 	}
 	if (status == EXIT_STATUS_DONE) {
-		status = listen_there(daemon);
+		status = receive(daemon, options->socket);
 	}
 	if (status != EXIT_STATUS_DONE) {
 		daemon_free(daemon);
@@ -300,9 +327,11 @@ void daemon_run(struct daemon *daemon)
 {
 	size_t n = broker_profiles(daemon->broker, &(struct profile *const *){NULL});
 
-	log_info("gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
-		daemon->socket_path);
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STARTED},
+		"gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
+		reception_path(daemon->reception));
 	rearm(daemon);
+	supervision_ready(daemon->supervision);
 	event_base_dispatch(daemon->base);
 	block_signals();
 }
@@ -312,12 +341,13 @@ void daemon_free(struct daemon *daemon)
 	if (!daemon) {
 		return;
 	}
-	listener_free(daemon->listener);
+	reception_free(daemon->reception);
 	clients_free(daemon->clients);
 	dispatch_free(daemon->dispatch);
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	clock_free(daemon->clock);
+	supervision_free(daemon->supervision);
 	configuration_free(daemon->configuration);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (daemon->signals[i]) {
@@ -327,7 +357,7 @@ void daemon_free(struct daemon *daemon)
 	if (daemon->base) {
 		event_base_free(daemon->base);
 	}
-	payload_unref(daemon->refusal);
-	free(daemon->socket_path);
+	audit_free(daemon->audit);
+	activation_done(&daemon->activation);
 	free(daemon);
 }

@@ -13,8 +13,6 @@
 
 enum { DISPATCH_TEXT_SIZE = 512 };
 
-static const char default_profile[] = "default";
-
 struct dispatch {
 	struct call_shared shared;
 	struct request request; /* the one at hand; it is large */
@@ -102,12 +100,11 @@ static bool read_parameters(struct call *call)
 /* Those who are not privileged are not told whether a profile exists. */
 static bool check_access(struct call *call)
 {
-	const char *name = call_text(call, PARAMETER_PROFILE);
+	const char *name = call_profile_name(call);
 
 	if (call->endpoint->right == ACCESS_RIGHTS) {
 		return true;
 	}
-	name = name ? name : default_profile;
 	call->profile = broker_find(call->shared->broker, name);
 	if (!call->profile && call->session->who.privileged) {
 		return call_fail(call, ERROR_ACCESS_DENIED,
@@ -124,9 +121,26 @@ static bool check_access(struct call *call)
 	return true;
 }
 
+/* Without a configuration, each request is answered with the reason; but for one that may change
+ * that. */
+static bool check_configured(const struct call *call)
+{
+	const char *why = call->shared->ops->unconfigured(call->shared->context);
+
+	if (!why || endpoints_configures(call)) {
+		return true;
+	}
+	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
+		ERROR_INTERNAL, why, 0);
+	return false;
+}
+
 static void call_endpoint(struct call *call)
 {
 	call->endpoint = endpoints_find(call->request->name);
+	if (!check_configured(call)) {
+		return;
+	}
 	if (!call->endpoint) {
 		call_fail(call, ERROR_UNKNOWN_REQUEST,
 			"There is no request \"%.128s\"; system.getAllowedServices lists what you "

@@ -179,6 +179,11 @@ const struct endpoint *endpoints_find(const char *name)
 	return NULL;
 }
 
+bool endpoints_configures(const struct call *call)
+{
+	return call->endpoint && call->endpoint->handle == reload && may_reload(call);
+}
+
 /* The rights on profiles that this version has an endpoint for. */
 static unsigned known_rights(void)
 {

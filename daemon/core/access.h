@@ -40,6 +40,7 @@ struct access_subject {
 	bool privileged;  /* root, or the daemon's own uid */
 	const char *unit; /* of systemd's system manager, such as "billing.service"; NULL: none
 			     known; borrowed */
+	pid_t pid;        /* for people to read, since it may be another's by now; 0: not known */
 };
 
 struct access_rules;

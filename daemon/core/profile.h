@@ -61,6 +61,7 @@ struct profile_error {
 /* Times are on the scale of now_ms. Strings are owned, NULL where there is nothing to tell. */
 struct profile {
 	struct settings *settings; /* owned */
+	unsigned number;           /* no other ever has it; from 1 on, the broker's to give */
 	struct host *host;         /* where its attempts are counted; the broker's */
 	struct token *token;       /* owned; NULL, or above its margin at the last tick */
 	struct attempt *attempt;   /* in flight; NULL: none */
