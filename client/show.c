@@ -253,8 +253,11 @@ void show_explain(FILE *out, const cJSON *explained, int64_t now_ms)
 
 	print_row(out, "Profile", cell_text(text, explained, "profile"));
 	print_subject(out, explained);
-	fprintf(out, "%-*s%s", LABEL_WIDTH, "Next refresh", cell_in(span, refresh, "at", now_ms));
-	fprintf(out, ": %s\n", cell_text(text, refresh, "why"));
+	fprintf(out, "%-*s", LABEL_WIDTH, "Next refresh");
+	if (cell_member(refresh, "at")) {
+		fprintf(out, "%s: ", cell_in(span, refresh, "at", now_ms));
+	}
+	fprintf(out, "%s\n", cell_text(text, refresh, "why"));
 	print_rules(out, cJSON_GetObjectItemCaseSensitive(explained, "rules"));
 	print_rights(out, cJSON_GetObjectItemCaseSensitive(explained, "rights"));
 }

@@ -57,7 +57,7 @@ def test_root_without_rules_and_without_a_refresh_to_come(daemon):
         rights=[{"endpoint": "auth.getTokenInfo", "granted": True, "by": "privileged"}])))
     out = explain(d)
     assert "\nCaller        root (uid 0), privileged\n" in out
-    assert "\nNext refresh  -: never by itself: login required\n" in out
+    assert "\nNext refresh  never by itself: login required\n" in out
     assert "\nRules\n  none: without allow, only root and gctokend's own user" in out
     assert out.endswith("  auth.getTokenInfo  granted to root and gctokend's own user\n")
 
