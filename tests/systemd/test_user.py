@@ -47,7 +47,7 @@ def test_a_user_has_a_daemon_of_their_own(manager, server):
     manager.run("mkdir", "-p", "-m", "700", str(config.parent))
     manager.run("touch", str(config))
     config.chmod(0o600)
-    config.write_text(profile(server, allow="user:etl (auth.getJwtToken)"))
+    config.write_text(profile(server, allow="user:etl (auth.getJwtToken)", persist_tokens="true"))
     manager.run("systemctl", "--user", "enable", "--now", "gctokend.socket")
     token = manager.run(manager.machine.GCTOKEN, "get").stdout.strip()
     assert server.check(token)["active"]
@@ -56,4 +56,4 @@ def test_a_user_has_a_daemon_of_their_own(manager, server):
     config.write_text("[profile default]\ngrant = none\n")
     assert manager.run("systemctl", "--user", "reload", "gctokend.service", check=False).returncode != 0
     assert manager.run(manager.machine.GCTOKEN, "get").stdout.strip() == token
-    assert (manager.home / ".local/state/gctokend").is_dir()
+    assert (manager.home / ".local/state/gctokend/default.state").exists()
