@@ -52,9 +52,10 @@ struct daemon {
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
+	int64_t store_ms = store_update(daemon->store, daemon->broker); /* before any answer */
+	int64_t next_ms = broker_next(daemon->broker);
 
-	store_update(daemon->store, daemon->broker); /* before anybody is answered */
-	clock_arm(daemon->clock, broker_next(daemon->broker));
+	clock_arm(daemon->clock, next_ms < store_ms ? next_ms : store_ms);
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
