@@ -162,6 +162,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	log_info("stopping");
 	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
+	reception_end(daemon->reception);
 	broker_shutdown(daemon->broker);
 	store_update(daemon->store, daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
