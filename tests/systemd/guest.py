@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import time
@@ -107,6 +108,13 @@ def clean():
     for path in ("/etc/gctokend", "/var/lib/private/gctokend", "/var/log/private/gctokend"):
         shutil.rmtree(path, ignore_errors=True)
     write_environment()
+    run("journalctl", "--rotate", "--vacuum-time=1us")
+
+
+def add_user(name):
+    """A new user with a home directory and a group of that name, as pwd.getpwnam() returns it."""
+    run("useradd", "--create-home", "--user-group", name)
+    return pwd.getpwnam(name)
 
 
 def write_environment():
