@@ -59,9 +59,11 @@ static int64_t first(int64_t a_ms, int64_t b_ms)
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
+	int64_t store_ms = store_update(daemon->store, daemon->broker); /* before any answer */
+	int64_t next_ms = broker_next(daemon->broker);
 
-	store_update(daemon->store, daemon->broker); /* before anybody is answered */
-	clock_arm(daemon->clock, first(broker_next(daemon->broker), audit_next(daemon->audit)));
+	next_ms = first(next_ms, audit_next(daemon->audit));
+	clock_arm(daemon->clock, first(next_ms, store_ms));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
@@ -184,6 +186,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STOPPING}, "stopping");
 	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
+	reception_end(daemon->reception);
 	broker_shutdown(daemon->broker);
 	store_update(daemon->store, daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);

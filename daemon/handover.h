@@ -2,9 +2,8 @@
  * What a profile is at a moment, as a line of JSON for the daemon that comes after this one. It
  * does not know where the line is kept.
  *
- * It holds the access token, the code verifiers of browsers that were sent off, and, as long as
- * they are not durable, the refresh token and the token that came with it. Members that a reader
- * does not know are ignored.
+ * It holds the access token and the code verifiers of browsers that were sent off; refresh tokens
+ * are in the state directory alone. Members that a reader does not know are ignored.
  */
 #pragma once
 

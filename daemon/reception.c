@@ -59,13 +59,17 @@ static void check_passed(const struct reception *reception)
 
 void reception_check(const struct reception *reception)
 {
-	const char *path = reception_path(reception);
+	const char *path;
 	char *chosen;
 
+	if (!reception->listener) {
+		return;
+	}
 	if (reception->options.fd >= 0) {
 		check_passed(reception);
 		return;
 	}
+	path = reception_path(reception);
 	chosen = choose(&reception->options);
 	if (chosen && strcmp(chosen, path) != 0) {
 		log_warning("the socket stays %s; %s takes effect at the next start", path, chosen);
@@ -138,6 +142,14 @@ int reception_new(
 	}
 	reception_check(*ret);
 	return EXIT_STATUS_DONE;
+}
+
+void reception_end(struct reception *reception)
+{
+	if (reception->options.fd >= 0) {
+		listener_free(reception->listener);
+		reception->listener = NULL;
+	}
 }
 
 void reception_free(struct reception *reception)

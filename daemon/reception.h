@@ -30,6 +30,9 @@ int reception_new(
 /* Stops listening, and removes the socket if it was made here; takes NULL. */
 void reception_free(struct reception *reception);
 
+/* The daemon ends: who comes now waits for the next one, if the socket is the service manager's. */
+void reception_end(struct reception *reception);
+
 /* Warns if the configuration names another socket than the one that is served. */
 void reception_check(const struct reception *reception);
 

@@ -23,7 +23,8 @@
 
 enum {
 	HEAD_SIZE = 64,
-	RETRY_MS = 1000, /* after a failure, so that not each request tries anew */
+	RETRY_FIRST_MS = 1000, /* after a failure, doubled at each */
+	RETRY_MAX_MS = 64 * 1000,
 };
 
 /* What was written of a profile. */
@@ -37,7 +38,8 @@ struct store {
 	struct secret *found; /* what an earlier daemon left, until the profiles are there */
 	bool restored;
 	uint64_t revision;  /* what is in the service manager's store */
-	int64_t retry_ms;   /* INT64_MIN: the last time it worked */
+	int64_t delay_ms;   /* after failures; 0: the last time it worked */
+	int64_t retry_ms;   /* with a delay: when to try again */
 	struct line *lines; /* of the profiles, in their order */
 	size_t n_lines;
 };
@@ -63,7 +65,6 @@ int store_new(struct activation *activation, struct store **ret_store)
 		return -ENOMEM;
 	}
 	store->fdstore = fdstore;
-	store->retry_ms = INT64_MIN;
 	r = fdstore_read(fdstore, activation, &store->found);
 	if (r < 0) {
 		store_free(store);
@@ -235,28 +236,39 @@ static int put_profiles(struct store *store, const struct broker *broker)
 	return r < 0 ? r : put_lines(store);
 }
 
-void store_update(struct store *store, const struct broker *broker)
+/* It could not be put there. */
+static int64_t try_later(struct store *store, int error, int64_t now_ms)
+{
+	if (store->delay_ms == 0) {
+		log_warning(
+			"tokens would not outlive a restart: the service manager's store cannot "
+			"be written: %s",
+			strerror(-error));
+		store->delay_ms = RETRY_FIRST_MS;
+	} else if (store->delay_ms < RETRY_MAX_MS) {
+		store->delay_ms *= 2;
+	}
+	store->retry_ms = now_ms + store->delay_ms;
+	return store->retry_ms;
+}
+
+int64_t store_update(struct store *store, const struct broker *broker)
 {
 	int64_t now_ms;
 	int r;
 
 	if (!store || !store->restored || store->revision == broker_revision(broker)) {
-		return;
+		return INT64_MAX;
 	}
 	now_ms = clock_now();
-	if (store->retry_ms != INT64_MIN && now_ms < store->retry_ms) {
-		return;
+	if (store->delay_ms > 0 && now_ms < store->retry_ms) {
+		return store->retry_ms;
 	}
 	r = put_profiles(store, broker);
 	if (r < 0) {
-		if (store->retry_ms == INT64_MIN) {
-			log_warning("tokens would not outlive a restart: the service manager's "
-				    "store cannot be written: %s",
-				strerror(-r));
-		}
-		store->retry_ms = now_ms + RETRY_MS;
-		return;
+		return try_later(store, r, now_ms);
 	}
-	store->retry_ms = INT64_MIN;
+	store->delay_ms = 0;
 	store->revision = broker_revision(broker);
+	return INT64_MAX;
 }

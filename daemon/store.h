@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 struct activation;
 struct broker;
 struct store;
@@ -21,5 +23,5 @@ void store_free(struct store *store);
 void store_restore(struct store *store, struct broker *broker);
 
 /* Puts what has changed since into the service manager's store. Until store_restore() was called
- * what is there stays there. */
-void store_update(struct store *store, const struct broker *broker);
+ * what is there stays there. Returns when to come again; INT64_MAX: no need. */
+int64_t store_update(struct store *store, const struct broker *broker);

@@ -127,8 +127,9 @@ int64_t broker_next(const struct broker *broker);
  * more. */
 void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms);
 
-/* Answers all with OUTCOME_SHUTTING_DOWN and starts nothing any more. What is in flight is
- * cancelled, but for attempts that may bring a refresh token. */
+/* Answers all with OUTCOME_SHUTTING_DOWN and starts nothing any more; tokens that are there are
+ * still handed out. What is in flight is cancelled, but for attempts that may bring a refresh
+ * token. */
 void broker_shutdown(struct broker *broker);
 
 /* Whether attempts are in flight. */

@@ -1,143 +1,63 @@
-"""A service manager as far as gctokend knows one: hears its messages, keeps the descriptors that it stores, and passes
-them to the next one that is started.
+"""A service manager's ears: receives what a daemon notifies by sd_notify(3)."""
 
-    with ServiceManager() as manager, Daemon(config, environment=manager.environment) as daemon:
-        daemon.wait_state("fresh")
-        manager.kill(daemon)
-        manager.start(daemon)
-        assert daemon.get() == token
-"""
-
-import fcntl
 import os
 import shutil
-import signal
 import socket
-import sys
 import tempfile
-import threading
 import time
 
 from daemon import SLOWNESS
 
-FDS_MAX = 16
-END = b"END=1"
-SETTLE_TIMEOUT_S = 10
 
-# Puts the descriptors in its first argument where sd_listen_fds(3) looks for them, and becomes the rest.
-PASS = """
-import fcntl, os, sys
-fds = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",") if fd]
-os.closerange(3, 100)
-for i, fd in enumerate(fds):
-    os.dup2(fd, 3 + i)
-    os.close(fd)
-os.environ.update(LISTEN_FDS=str(len(fds)), LISTEN_PID=str(os.getpid()))
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
+class Manager:
+    """One notification socket. environment is for the daemon; watchdog_s has it send WATCHDOG=1 within that time."""
 
-
-class ServiceManager:
-    def __init__(self):
+    def __init__(self, watchdog_s=None):
         self._dir = tempfile.mkdtemp(prefix="gctokend-manager-")
-        self._path = os.path.join(self._dir, "notify")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self._path)
-        self.environment = {"NOTIFY_SOCKET": self._path}
-        self.stored = {}    # name → descriptor
-        self.messages = []  # all that was said, as dicts
-        self.names = []     # under which something was ever stored
-        self._settled = threading.Event()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
+        os.chmod(self._dir, 0o755)
+        path = os.path.join(self._dir, "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(path)
+        os.chmod(path, 0o666)
+        self.environment = {"NOTIFY_SOCKET": path}
+        if watchdog_s:
+            self.environment["WATCHDOG_USEC"] = str(int(watchdog_s * 1e6))
+        self.messages = []  # (when, {name: value}), oldest first
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self._tell(END)
-        self._thread.join()
         self._socket.close()
-        self.forget()
         shutil.rmtree(self._dir)
 
-    # Hearing
-
-    def _listen(self):
+    def hear(self):
+        """Takes what has come; all messages so far."""
         while True:
-            data, fds, _, _ = socket.recv_fds(self._socket, 1 << 16, FDS_MAX)
-            if data == END:
-                self._settled.set()
-                return
-            if data == b"SETTLE=1":
-                self._settled.set()
-                continue
-            message = dict(line.split("=", 1) for line in data.decode().splitlines())
-            self.messages.append(message)
-            name = message.get("FDNAME", "stored")
-            if "FDSTORE" in message:
-                assert len(fds) == 1 and name not in self.stored, (message, fds)
-                assert message["FDPOLL"] == "0"
-                self.stored[name] = fds.pop()
-                self.names.append(name)
-            elif "FDSTOREREMOVE" in message and name in self.stored:
-                os.close(self.stored.pop(name))
-            for fd in fds:
-                os.close(fd)
+            try:
+                data = self._socket.recv(1 << 16)
+            except BlockingIOError:
+                return [message for _, message in self.messages]
+            self.messages.append((time.monotonic(), dict(line.split("=", 1) for line in data.decode().split("\n"))))
 
-    def _tell(self, data):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-            own.sendto(data, self._path)
+    def values(self, name):
+        """All values of a name so far."""
+        return [message[name] for message in self.hear() if name in message]
 
-    def settle(self):
-        """Waits until all that was sent is handled."""
-        self._settled.clear()
-        self._tell(b"SETTLE=1")
-        assert self._settled.wait(SETTLE_TIMEOUT_S * SLOWNESS)
+    def status(self):
+        """The last one; None before the first."""
+        return (self.values("STATUS") or [None])[-1]
 
-    # The store
+    def wait(self, condition, what, timeout=10):
+        """Waits until condition() is true; returns what it gave."""
+        deadline = time.monotonic() + timeout * SLOWNESS
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"{what}: not within {timeout} s: {self.messages}"
+            time.sleep(0.01)
+        return value
 
-    def text(self):
-        """What is stored, as bytes, once there is one descriptor."""
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S * SLOWNESS
-        self.settle()
-        while len(self.stored) != 1:
-            assert time.monotonic() < deadline, self.stored
-            self.settle()
-        (fd,) = self.stored.values()
-        return os.pread(fd, os.fstat(fd).st_size, 0)
+    def wait_status(self, text, timeout=10):
+        return self.wait(lambda: text in (self.status() or "") and self.status(), f"status with {text!r}", timeout)
 
-    def put(self, data, name="gctokend-store-1000", seal=True):
-        """Stores another memfd."""
-        fd = os.memfd_create("test", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
-        os.write(fd, data)
-        if seal:
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS,
-                        fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
-        self.stored[name] = fd
-
-    def forget(self):
-        while self.stored:
-            os.close(self.stored.popitem()[1])
-
-    # The service
-
-    def kill(self, daemon, number=signal.SIGKILL):
-        """Ends it by a signal, and waits until all that it said is heard; its exit status."""
-        daemon.signal(number)
-        status = daemon.wait()
-        self.settle()
-        return status
-
-    def start(self, daemon):
-        """Starts it with what is stored."""
-        names = list(self.stored)
-        fds = [self.stored[name] for name in names]
-        daemon.pass_fds = fds
-        daemon.environment["LISTEN_FDNAMES"] = ":".join(names)
-        daemon.prefix = [sys.executable, "-c", PASS, ",".join(map(str, fds))]
-        return daemon.start()
-
-    def restart(self, daemon, number=signal.SIGKILL):
-        self.kill(daemon, number)
-        return self.start(daemon)
+    def wait_ready(self, n=1):
+        self.wait(lambda: len(self.values("READY")) >= n, f"READY {n} times")

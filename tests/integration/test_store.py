@@ -10,7 +10,7 @@ import time
 import pytest
 
 from daemon import SLOWNESS, Daemon, profile
-from manager import ServiceManager
+from fdstore import FdStore
 from sandbox import Sandbox
 
 ROUNDS = max(3, int(20 / SLOWNESS))
@@ -29,7 +29,7 @@ def server():
 
 @pytest.fixture
 def manager():
-    with ServiceManager() as started:
+    with FdStore() as started:
         yield started
 
 
@@ -300,7 +300,7 @@ def test_requests_that_change_nothing_store_nothing(server, manager):
 
 
 def test_a_manager_that_does_not_listen_holds_up_nobody(server):
-    with ServiceManager() as manager:
+    with FdStore() as manager:
         environment = {"NOTIFY_SOCKET": "/nonexistent/notify"}
         with Daemon(profile(server), environment=environment) as daemon:
             daemon.wait_state("fresh")
