@@ -68,7 +68,7 @@ def test_a_denial_says_who_wanted_what(service):
     (401, '{"error":"invalid_client"}', "rejected", "upstream_rejected")])
 def test_a_refresh_that_failed_has_the_servers_correlation_id(machine, server, status, error, event, code):
     server.rules([{"status": status, "headers": {"ININ-Correlation-Id": SERVER_ID}, "body": error}])
-    machine.write_config(profile(server))
+    machine.write_config(profile(server, refresh_token_wait_max=0))
     machine.start()
     machine.gctoken("get", check=False)
     failed, exchange = entries(event)[0], entries("exchange")[0]
