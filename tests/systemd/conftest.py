@@ -35,6 +35,12 @@ def machine(installed):
     guest.clean()
 
 
+@pytest.fixture(scope="session")
+def user():
+    """A user of the machine, as pwd.getpwnam() returns it."""
+    return guest.add_user("etl")
+
+
 @pytest.fixture
 def server():
     with Sandbox() as sandbox:

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import time
@@ -67,8 +68,9 @@ def journal(*matches):
 
 
 def journal_text():
-    return run("journalctl", "--no-pager", "--output=short-precise", f"--unit={SERVICE}", f"--unit={SOCKET}",
-               check=False).stdout
+    """What the programs and the service managers said since the test began."""
+    return run("journalctl", "--no-pager", "--output=short-precise", "--identifier=gctokend", "--identifier=gctoken",
+               "--identifier=systemd", check=False).stdout
 
 
 def drop_in(text, unit=SERVICE, name="test"):
@@ -107,6 +109,13 @@ def clean():
     for path in ("/etc/gctokend", "/var/lib/private/gctokend", "/var/log/private/gctokend"):
         shutil.rmtree(path, ignore_errors=True)
     write_environment()
+    run("journalctl", "--rotate", "--vacuum-time=1us")
+
+
+def add_user(name):
+    """A new user with a home directory and a group of that name, as pwd.getpwnam() returns it."""
+    run("useradd", "--create-home", "--user-group", name)
+    return pwd.getpwnam(name)
 
 
 def write_environment():
