@@ -113,6 +113,27 @@ bool call_fail(const struct call *call, enum error_code code, const char *format
 	return false;
 }
 
+bool call_find_profile(struct call *call, unsigned rights)
+{
+	const struct access_subject *who = &call->session->who;
+	const char *name = call_profile_name(call);
+
+	call->profile = broker_find(call->shared->broker, name);
+	if (!call->profile && who->privileged) {
+		return call_fail(call, ERROR_ACCESS_DENIED,
+			"There is no profile \"%.64s\"; system.getStatus lists those there are",
+			name);
+	}
+	if (!call->profile || !(access_rights(call->profile->settings->allow, who) & rights)) {
+		return call_fail(call, ERROR_ACCESS_DENIED,
+			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
+			"name %s for your user, group or unit",
+			call->endpoint->name, name,
+			call->endpoint->right == ACCESS_RIGHTS ? "anything" : "it");
+	}
+	return true;
+}
+
 void call_answer_data(const struct call *call, cJSON *data)
 {
 	answer_owned(call->shared, call->session, call->request->head, call->request->head_len,

@@ -88,6 +88,7 @@ struct call_shared {
 	const struct call_ops *ops;
 	void *context;
 	int64_t started_ms;
+	unsigned rights;               /* on profiles, that there are endpoints for; a set */
 	struct payload *out_of_memory; /* owned; what is answered when nothing can be rendered */
 	uint64_t requests, tokens;     /* lines taken; tokens handed out */
 	uint64_t errors[ERROR_CODES];  /* answers by code */
@@ -106,7 +107,10 @@ struct call_shared {
 	X(ERROR_DESCRIPTION, "errorDescription", true) \
 	X(TOKEN, "token", true)                        \
 	X(EXPIRATION, "expiration", true)              \
-	X(EXPIRES_IN, "expiresIn", false)
+	X(EXPIRES_IN, "expiresIn", false)              \
+	X(UID, "uid", false)                           \
+	X(GIDS, "gids", true)                          \
+	X(UNIT, "unit", true)
 
 enum call_parameter {
 #define X(symbol, name, is_string) PARAMETER_##symbol,
@@ -140,6 +144,10 @@ const char *call_text(const struct call *call, enum call_parameter parameter);
 
 /* The profile that is asked for, which need not be there; NULL where the endpoint takes none. */
 const char *call_profile_name(const struct call *call);
+
+/* Puts the profile that is asked for into the call, if the caller has any of the rights on it; else
+ * answers access_denied. Those who are not privileged are not told whether it exists. */
+bool call_find_profile(struct call *call, unsigned rights);
 
 int64_t call_wall_offset(const struct call_shared *shared);
 

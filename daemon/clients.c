@@ -151,7 +151,6 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 		.gids = credentials->gids,
 		.n_gids = credentials->n_gids,
 		.privileged = credentials->uid == 0 || credentials->uid == geteuid(),
-		.unit = credentials->unit,
 	};
 
 	if (client) {
@@ -166,11 +165,13 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 	}
 	client->clients = clients;
 	client->fd = fd;
-	client->unit_is_known = clients->need_units;
 	client->credentials = *credentials;
 	session_init(&client->session, &session_ops, &who, user);
 	client->turn = (struct turn){.user = quota_turns(user), .take = take_turn};
 	LIST_INSERT_HEAD(&clients->list, client, link);
+	if (clients->need_units) {
+		find_unit(&client->session);
+	}
 	return true;
 }
 
@@ -183,9 +184,6 @@ void clients_accept(struct clients *clients, const struct listener *listener, in
 		log_warning("a connection was refused: cannot tell whose it is: %s", strerror(-r));
 		close(fd);
 		return;
-	}
-	if (clients->need_units) {
-		peer_credentials_find_unit(&credentials, fd);
 	}
 	if (!serve(clients, fd, &credentials)) {
 		peer_credentials_done(&credentials);

@@ -32,6 +32,7 @@ struct dispatch *dispatch_new(struct broker *broker, struct quota *quota,
 		.ops = ops,
 		.context = context,
 		.started_ms = started_ms,
+		.rights = endpoints_rights(),
 		.out_of_memory = message_error(ERROR_INTERNAL, "The daemon is out of memory", 0),
 	};
 	if (!dispatch->shared.out_of_memory) {
@@ -69,7 +70,7 @@ static bool take_parameter(struct call *call, unsigned number, const struct para
 			       parameters[number].name);
 	}
 	return parameter->value.type == JSON_NUMBER ||
-	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a number of seconds",
+	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a number",
 		       parameters[number].name);
 }
 
@@ -95,30 +96,6 @@ static bool read_parameters(struct call *call)
 		}
 	}
 	return !call->endpoint->check || call->endpoint->check(call);
-}
-
-/* Those who are not privileged are not told whether a profile exists. */
-static bool check_access(struct call *call)
-{
-	const char *name = call_profile_name(call);
-
-	if (call->endpoint->right == ACCESS_RIGHTS) {
-		return true;
-	}
-	call->profile = broker_find(call->shared->broker, name);
-	if (!call->profile && call->session->who.privileged) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
-			"There is no profile \"%.64s\"; system.getStatus lists those there are",
-			name);
-	}
-	if (!call->profile || !access_allows(call->profile->settings->allow, &call->session->who,
-				      call->endpoint->right)) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
-			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
-			"name it for your user, group or unit",
-			call->endpoint->name, name);
-	}
-	return true;
 }
 
 /* Without a configuration, each request is answered with the reason; but for one that may change
@@ -148,7 +125,9 @@ static void call_endpoint(struct call *call)
 			call->request->name);
 		return;
 	}
-	if (read_parameters(call) && check_access(call)) {
+	if (read_parameters(call) &&
+		(call->endpoint->right == ACCESS_RIGHTS ||
+			call_find_profile(call, 1U << call->endpoint->right))) {
 		call->endpoint->handle(call);
 	}
 }

@@ -7,6 +7,7 @@
 #include "core/broker.h"
 #include "core/quota.h"
 #include "core/settings.h"
+#include "explain.h"
 #include "proto/message.h"
 #include "sign_in.h"
 #include "view.h"
@@ -147,6 +148,7 @@ enum {
 	CODE_VERIFIER = 1 << PARAMETER_CODE_VERIFIER,
 	REFUSAL = 1 << PARAMETER_ERROR | 1 << PARAMETER_ERROR_DESCRIPTION,
 	TOKEN = 1 << PARAMETER_TOKEN,
+	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
 	EXPIRY = 1 << PARAMETER_EXPIRATION | 1 << PARAMETER_EXPIRES_IN,
 };
 
@@ -164,6 +166,7 @@ static const struct endpoint endpoints[] = {
 		sign_in_check_token, sign_in_token},
 	{"system.getAllowedServices", ACCESS_RIGHTS, 0, NULL, get_allowed_services},
 	{"system.getStatus", ACCESS_RIGHTS, 0, NULL, get_status},
+	{"system.explain", ACCESS_RIGHTS, PROFILE | SUBJECT, explain_check, explain},
 	{"system.reload", ACCESS_RIGHTS, 0, NULL, reload},
 };
 
@@ -184,8 +187,7 @@ bool endpoints_configures(const struct call *call)
 	return call->endpoint && call->endpoint->handle == reload && may_reload(call);
 }
 
-/* The rights on profiles that this version has an endpoint for. */
-static unsigned known_rights(void)
+unsigned endpoints_rights(void)
 {
 	unsigned rights = 0;
 
@@ -197,11 +199,23 @@ static unsigned known_rights(void)
 	return rights;
 }
 
+/* granted: what the caller may do with any of the profiles. */
+static bool may_call(const struct call *call, const struct endpoint *endpoint, unsigned granted)
+{
+	if (endpoint->handle == reload) {
+		return may_reload(call);
+	}
+	if (endpoint->handle == explain) {
+		return granted != 0;
+	}
+	return endpoint->right == ACCESS_RIGHTS || (granted >> endpoint->right & 1);
+}
+
 static void get_allowed_services(struct call *call)
 {
 	struct profile *const *profiles;
 	size_t n = broker_profiles(call->shared->broker, &profiles);
-	unsigned granted = 0, known = known_rights();
+	unsigned granted = 0, known = call->shared->rights;
 	cJSON *data = cJSON_CreateObject();
 	cJSON *services = cJSON_AddArrayToObject(data, "services");
 	cJSON *names = cJSON_AddArrayToObject(data, "profiles");
@@ -217,10 +231,7 @@ static void get_allowed_services(struct call *call)
 		}
 	}
 	for (size_t i = 0; i < ENDPOINTS; i++) {
-		bool allowed = endpoints[i].handle == reload
-				       ? may_reload(call)
-				       : endpoints[i].right == ACCESS_RIGHTS ||
-						 (granted >> endpoints[i].right & 1);
+		bool allowed = may_call(call, &endpoints[i], granted);
 
 		if (allowed) {
 			cJSON_AddItemToArray(services, cJSON_CreateString(endpoints[i].name));

@@ -14,3 +14,6 @@ const struct endpoint *endpoints_find(const char *name);
 
 /* Whether the call, to an endpoint or NULL, may bring a configuration where there is none. */
 bool endpoints_configures(const struct call *call);
+
+/* The rights on profiles that this version has an endpoint for, as a set. */
+unsigned endpoints_rights(void);

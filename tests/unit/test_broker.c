@@ -647,6 +647,24 @@ START_TEST(a_reload_of_the_same_identity_keeps_token_and_flight)
 }
 END_TEST
 
+START_TEST(a_profile_keeps_its_number_and_no_other_gets_it)
+{
+	struct settings *both[] = {fixture_settings("o"), fixture_settings("p")};
+	unsigned number;
+
+	begin_with_token();
+	number = profile->number;
+	ck_assert_uint_gt(number, 0);
+	world_configure(both, 2);
+	ck_assert_uint_eq(world_profile("p")->number, number);
+	ck_assert_uint_ne(world_profile("o")->number, number);
+	world_configure(NULL, 0);
+	reconfigure(NULL);
+	ck_assert_uint_gt(world_profile("p")->number, number);
+	world_end();
+}
+END_TEST
+
 START_TEST(
 	a_reload_that_changes_the_identity_drops_token_and_flight_and_its_waiters_get_the_new_one)
 {
@@ -872,6 +890,7 @@ UNIT_MAIN("broker", a_profile_is_fetched_when_it_appears,
 	three_hundred_profiles_start_eight_at_a_time_at_one_host_and_callers_go_first,
 	after_a_long_suspend_all_are_renewed_eight_at_a_time_callers_first,
 	hosts_do_not_wait_for_each_other, a_reload_of_the_same_identity_keeps_token_and_flight,
+	a_profile_keeps_its_number_and_no_other_gets_it,
 	a_reload_that_changes_the_identity_drops_token_and_flight_and_its_waiters_get_the_new_one,
 	a_reload_with_other_credentials_ends_a_permanent_verdict,
 	at_a_reload_those_who_may_no_longer_wait_are_told,
