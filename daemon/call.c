@@ -15,6 +15,8 @@
 
 enum { CALL_TEXT_SIZE = 1024 };
 
+static const char default_profile[] = "default";
+
 /* A request that waits for a flight. */
 struct pending {
 	struct waiter waiter;
@@ -31,9 +33,45 @@ const char *call_text(const struct call *call, enum call_parameter parameter)
 	return call->given[parameter] ? call->given[parameter]->value.text : NULL;
 }
 
+const char *call_profile_name(const struct call *call)
+{
+	const char *name = call_text(call, PARAMETER_PROFILE);
+
+	if (!(call->endpoint->parameters >> PARAMETER_PROFILE & 1)) {
+		return NULL;
+	}
+	return name ? name : default_profile;
+}
+
 int64_t call_wall_offset(const struct call_shared *shared)
 {
 	return shared->ops->wall_offset(shared->context);
+}
+
+/* ---- audit */
+
+static void audit_token(
+	const struct call_shared *shared, struct session *session, const struct profile *profile)
+{
+	shared->ops->audit(shared->context, &(struct call_audit){
+						    .kind = AUDIT_TOKEN,
+						    .session = session,
+						    .profile = profile->settings->name,
+						    .endpoint = access_name(ACCESS_GET_JWT_TOKEN),
+					    });
+}
+
+static void audit_denial(const struct call_shared *shared, struct session *session,
+	const char *endpoint, const char *profile)
+{
+	shared->ops->audit(shared->context,
+		&(struct call_audit){
+			.kind = AUDIT_DENIAL,
+			.session = session,
+			.profile = profile,
+			.unknown = profile && !broker_find(shared->broker, profile),
+			.endpoint = endpoint,
+		});
 }
 
 /* ---- answers */
@@ -66,9 +104,34 @@ bool call_fail(const struct call *call, enum error_code code, const char *format
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (code == ERROR_ACCESS_DENIED) {
+		audit_denial(
+			call->shared, call->session, call->endpoint->name, call_profile_name(call));
+	}
 	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
 		code, text, 0);
 	return false;
+}
+
+bool call_find_profile(struct call *call, unsigned rights)
+{
+	const struct access_subject *who = &call->session->who;
+	const char *name = call_profile_name(call);
+
+	call->profile = broker_find(call->shared->broker, name);
+	if (!call->profile && who->privileged) {
+		return call_fail(call, ERROR_ACCESS_DENIED,
+			"There is no profile \"%.64s\"; system.getStatus lists those there are",
+			name);
+	}
+	if (!call->profile || !(access_rights(call->profile->settings->allow, who) & rights)) {
+		return call_fail(call, ERROR_ACCESS_DENIED,
+			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
+			"name %s for your user, group or unit",
+			call->endpoint->name, name,
+			call->endpoint->right == ACCESS_RIGHTS ? "anything" : "it");
+	}
+	return true;
 }
 
 void call_answer_data(const struct call *call, cJSON *data)
@@ -89,6 +152,9 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 	size_t head_len, enum access_right right, const struct profile *profile,
 	const struct answer *outcome)
 {
+	if (outcome->outcome == OUTCOME_DENIED) {
+		audit_denial(shared, session, access_name(right), profile->settings->name);
+	}
 	if (outcome->outcome != OUTCOME_TOKEN) {
 		shared->errors[outcome_code(outcome->outcome)]++;
 		answer_owned(shared, session, head, head_len, outcome_payload(outcome));
@@ -97,6 +163,9 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 			message_data(view_profile(profile, call_wall_offset(shared))));
 	} else {
 		shared->tokens++;
+		if (audit_seen_add(&session->seen, profile->number)) {
+			audit_token(shared, session, profile);
+		}
 		answer(shared, session, head, head_len, token_payload(shared, outcome->token));
 	}
 }
@@ -188,6 +257,7 @@ void session_done(struct session *session)
 		broker_forget(pending->shared->broker, &pending->waiter);
 		pending_free(pending);
 	}
+	audit_seen_done(&session->seen);
 }
 
 bool call_may_still(const struct waiter *waiter)

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "core/access.h"
+#include "core/audit.h"
 #include "core/waiter.h"
 #include "proto/error.h"
 
@@ -35,6 +36,8 @@ struct session_ops {
 		struct payload *payload);
 	/* A request will be answered later (1), or was (-1). */
 	void (*pending)(struct session *session, int change);
+	/* Looks who.unit up, where that was not done yet. */
+	void (*find_unit)(struct session *session);
 };
 
 /* One connection, as seen from here. Embedded by its owner. */
@@ -43,6 +46,7 @@ struct session {
 	struct access_subject who;
 	struct quota_user *user;
 	LIST_HEAD(, pending) waiting; /* requests that will be answered later */
+	struct audit_seen seen;       /* the profiles whose tokens it was given */
 };
 
 void session_init(struct session *session, const struct session_ops *ops,
@@ -51,16 +55,30 @@ void session_init(struct session *session, const struct session_ops *ops,
 /* Forgets what it waits for. */
 void session_done(struct session *session);
 
+/* What the audit is to be told. All is borrowed. */
+struct call_audit {
+	enum audit_kind kind;
+	struct session *session;
+	const char *profile; /* NULL: it is about none */
+	bool unknown;        /* there is no such profile */
+	const char *endpoint;
+};
+
 /* What only the daemon can say or do. */
 struct call_ops {
 	/* Milliseconds from now_ms's scale to 1970's. */
 	int64_t (*wall_offset)(void *context);
-	/* Reads the configuration again. True: done; false: why (as written to the log) is in why.
-	 */
-	bool (*reload)(void *context, char *why, size_t why_size);
+	/* Reads the configuration again. NULL: done; else why not, as written to the log; borrowed
+	 * until the next. */
+	const char *(*reload)(void *context);
+	/* Why there is no configuration; NULL: there is one. Borrowed likewise. */
+	const char *(*unconfigured)(void *context);
 	/* The rules of [daemon] allow, or NULL. */
 	const struct access_rules *(*rules)(void *context);
 	const struct authorize_random *random;
+	/* A token went to a connection that had none of this profile before, or something was
+	 * denied. */
+	void (*audit)(void *context, const struct call_audit *entry);
 };
 
 /* What all requests share; all but out_of_memory is borrowed. */
@@ -70,6 +88,7 @@ struct call_shared {
 	const struct call_ops *ops;
 	void *context;
 	int64_t started_ms;
+	unsigned rights;               /* on profiles, that there are endpoints for; a set */
 	struct payload *out_of_memory; /* owned; what is answered when nothing can be rendered */
 	uint64_t requests, tokens;     /* lines taken; tokens handed out */
 	uint64_t errors[ERROR_CODES];  /* answers by code */
@@ -88,7 +107,10 @@ struct call_shared {
 	X(ERROR_DESCRIPTION, "errorDescription", true) \
 	X(TOKEN, "token", true)                        \
 	X(EXPIRATION, "expiration", true)              \
-	X(EXPIRES_IN, "expiresIn", false)
+	X(EXPIRES_IN, "expiresIn", false)              \
+	X(UID, "uid", false)                           \
+	X(GIDS, "gids", true)                          \
+	X(UNIT, "unit", true)
 
 enum call_parameter {
 #define X(symbol, name, is_string) PARAMETER_##symbol,
@@ -119,6 +141,13 @@ struct endpoint {
 
 /* What a parameter says; NULL where it is not there. */
 const char *call_text(const struct call *call, enum call_parameter parameter);
+
+/* The profile that is asked for, which need not be there; NULL where the endpoint takes none. */
+const char *call_profile_name(const struct call *call);
+
+/* Puts the profile that is asked for into the call, if the caller has any of the rights on it; else
+ * answers access_denied. Those who are not privileged are not told whether it exists. */
+bool call_find_profile(struct call *call, unsigned rights);
 
 int64_t call_wall_offset(const struct call_shared *shared);
 

@@ -22,7 +22,9 @@ struct client {
 	LIST_ENTRY(client) link; /* in clients->list */
 	struct clients *clients;
 	struct peer *peer;
+	int fd; /* the peer's */
 	struct peer_credentials credentials;
+	bool unit_is_known; /* it was looked up: once, whatever came of it */
 	struct session session;
 	struct turn turn;
 };
@@ -37,6 +39,7 @@ struct clients {
 	struct turns turns;
 	struct event *round; /* gives the turns out */
 	bool round_is_due;
+	bool need_units;
 };
 
 static struct client *client_of(struct session *session)
@@ -55,7 +58,18 @@ static void count_pending(struct session *session, int change)
 	peer_pending(client_of(session)->peer, change);
 }
 
-static const struct session_ops session_ops = {send_answer, count_pending};
+static void find_unit(struct session *session)
+{
+	struct client *client = client_of(session);
+
+	if (!client->unit_is_known) {
+		client->unit_is_known = true;
+		peer_credentials_find_unit(&client->credentials, client->fd);
+		session->who.unit = client->credentials.unit;
+	}
+}
+
+static const struct session_ops session_ops = {send_answer, count_pending, find_unit};
 
 static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {
@@ -133,6 +147,7 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
 	struct access_subject who = {
 		.uid = credentials->uid,
+		.pid = credentials->pid,
 		.gids = credentials->gids,
 		.n_gids = credentials->n_gids,
 		.privileged = credentials->uid == 0 || credentials->uid == geteuid(),
@@ -149,10 +164,14 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 		return false;
 	}
 	client->clients = clients;
+	client->fd = fd;
 	client->credentials = *credentials;
 	session_init(&client->session, &session_ops, &who, user);
 	client->turn = (struct turn){.user = quota_turns(user), .take = take_turn};
 	LIST_INSERT_HEAD(&clients->list, client, link);
+	if (clients->need_units) {
+		find_unit(&client->session);
+	}
 	return true;
 }
 
@@ -164,9 +183,24 @@ void clients_accept(struct clients *clients, const struct listener *listener, in
 	if (r < 0) {
 		log_warning("a connection was refused: cannot tell whose it is: %s", strerror(-r));
 		close(fd);
-	} else if (!serve(clients, fd, &credentials)) {
+		return;
+	}
+	if (!serve(clients, fd, &credentials)) {
 		peer_credentials_done(&credentials);
 		listener_refuse(listener, fd);
+	}
+}
+
+void clients_need_units(struct clients *clients, bool needed)
+{
+	struct client *client;
+
+	clients->need_units = needed;
+	if (!needed) {
+		return;
+	}
+	LIST_FOREACH (client, &clients->list, link) {
+		find_unit(&client->session);
 	}
 }
 

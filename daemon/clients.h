@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct clients;
 struct dispatch;
 struct event_base;
@@ -23,3 +25,7 @@ void clients_free(struct clients *clients);
 /* Serves a connection that came from the listener, or has it refused when its uid is at a limit.
  * Takes fd over. */
 void clients_accept(struct clients *clients, const struct listener *listener, int fd);
+
+/* Whether it matters of which unit a client is: then it is looked up when a connection is taken,
+ * and now for those that are open and of whom it is not known. */
+void clients_need_units(struct clients *clients, bool needed);

@@ -10,26 +10,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "clients.h"
+#include "configuration.h"
 #include "core/authorize.h"
 #include "core/broker.h"
-#include "core/grant.h"
 #include "core/quota.h"
-#include "core/settings.h"
 #include "dispatch.h"
+#include "io/activation.h"
 #include "io/clock.h"
-#include "io/config.h"
-#include "io/harden.h"
-#include "io/listener.h"
 #include "io/log.h"
 #include "io/sign.h"
-#include "io/watch.h"
-#include "proto/message.h"
+#include "proto/error.h"
+#include "reception.h"
+#include "supervision.h"
 #include "upstream.h"
 
 enum {
 	SIGNALS = 4,
-	WHY_SIZE = 1024,
 	SHUTDOWN_WAIT_S = 5, /* for flights that may bring a refresh token */
 };
 
@@ -37,28 +35,30 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[SIGNALS];
 	struct clock *clock;
-	struct watch *watch;
-	struct listener *listener;
+	struct reception *reception;
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
 	struct quota *quota;
+	struct audit *audit;
 	struct dispatch *dispatch;
-	struct config *config;
-	struct config_environment environment;
-	struct payload *refusal; /* what a connection over the limits is told */
-	char *config_path, *socket_path;
-	const char *log_level, *log_format; /* the command line's, or NULL */
-	const char *socket_option;          /* borrowed */
+	struct configuration *configuration;
+	struct supervision *supervision;
+	struct activation activation;
 	struct clients *clients;
 	bool stopping;
 };
+
+static int64_t first(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
 
 /* What was put to the broker may have brought its next deadline forward. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
 
-	clock_arm(daemon->clock, broker_next(daemon->broker));
+	clock_arm(daemon->clock, first(broker_next(daemon->broker), audit_next(daemon->audit)));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
 	}
@@ -69,250 +69,97 @@ static void on_due(void *context)
 	struct daemon *daemon = context;
 
 	broker_tick(daemon->broker, clock_now());
+	audit_tick(daemon->audit, clock_now());
 	rearm(daemon);
+	supervision_changed(daemon->supervision);
 }
 
 static void on_stepped(void *context, int64_t step_ms)
 {
 	struct daemon *daemon = context;
 
-	log_info("the wall clock was set by %" PRId64 " ms", step_ms);
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_CLOCK_SET},
+		"the wall clock was set by %" PRId64 " ms", step_ms);
 	broker_wall_stepped(daemon->broker, step_ms, clock_now());
 	rearm(daemon);
 }
 
-static void on_accepted(void *context, int fd)
-{
-	struct daemon *daemon = context;
-
-	clients_accept(daemon->clients, daemon->listener, fd);
-}
-
 /* ---- configuration */
 
-/* Collects what config_load() tells: to the log, and cut to a buffer. */
-struct told {
-	char *text;
-	size_t size, len;
-};
-
-static void on_problem(void *context, enum log_level level, const char *text)
+static void on_reloading(void *context)
 {
-	struct told *told = context;
+	struct daemon *daemon = context;
 
-	log_message(level, NULL, "%s", text);
-	if (level == LOG_LEVEL_ERROR && told->text && told->len < told->size) {
-		int n = snprintf(told->text + told->len, told->size - told->len, "%s%s",
-			told->len > 0 ? "; " : "", text);
-
-		told->len += (size_t)n;
-	}
+	supervision_reloading(daemon->supervision);
 }
 
-static bool may_still(void *context, const struct waiter *waiter)
+static void on_reloaded(void *context, bool taken)
 {
-	return call_may_still(waiter);
-}
+	struct daemon *daemon = context;
 
-static int load(const char *path, const struct config_environment *environment, struct told *told,
-	struct config **ret_config)
-{
-	int r = config_load(path, environment, on_problem, told, ret_config);
-
-	harden_wipe_stack(); /* the parser has put secrets there */
-	return r;
-}
-
-static const char *first(const char *a, const char *b)
-{
-	return a ? a : b;
-}
-
-static void apply_logging(const struct daemon *daemon, const struct config *config)
-{
-	log_setup(first(daemon->log_level, config->log_level),
-		first(daemon->log_format, config->log_format));
-	log_setup_outputs(config->log_to_console, config->log_file_path);
-	upstream_log_bodies(daemon->upstream, config->log_request_body, config->log_response_body);
-}
-
-/* Whether anything of a profile is to outlive the daemon. */
-static bool needs_state(const struct config *config)
-{
-	for (size_t i = 0; i < config->n_profiles; i++) {
-		if (grant_is_stored(config->profiles[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Puts the configuration in place of the one before, and takes it over if it returns 0; else a
- * negative errno, with a sentence in the log and in why. */
-static int apply(struct daemon *daemon, struct config *config, char *why, size_t why_size)
-{
-	int r = needs_state(config) ? upstream_open_state(daemon->upstream, why, why_size) : 0;
-
-	if (r < 0) {
-		log_error("%s", why);
-		return r;
-	}
-	upstream_forget_authorities(daemon->upstream);
-	r = broker_configure(
-		daemon->broker, config->profiles, config->n_profiles, may_still, clock_now());
-	if (r < 0) {
-		snprintf(why, why_size, "The daemon is out of memory");
-		log_error("%s", why);
-		return r;
-	}
-	quota_set(daemon->quota, &(struct quota_limits){
-					 .connections = config->max_connections,
-					 .connections_per_uid = config->max_connections_per_uid,
-					 .waiters = config->max_waiters,
-					 .requests = config->rate_limit,
-					 .quarantine_ms = config->rate_limit_quarantine_delay_ms,
-					 .own_uid = geteuid(),
-				 });
-	apply_logging(daemon, config);
-	config_free(daemon->config);
-	daemon->config = config;
 	rearm(daemon);
-	return 0;
-}
-
-/* --socket, [daemon] socket, or the place where gctoken looks. */
-static char *choose_socket(const struct daemon *daemon)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char *path = NULL;
-
-	if (daemon->socket_option) {
-		return strdup(daemon->socket_option);
-	}
-	if (daemon->config->socket) {
-		return strdup(daemon->config->socket);
-	}
-	if (geteuid() != 0 && runtime && runtime[0] == '/') {
-		return asprintf(&path, "%s/gctokend/gctokend.sock", runtime) < 0 ? NULL : path;
-	}
-	return strdup("/run/gctokend/gctokend.sock");
-}
-
-static void warn_of_other_socket(const struct daemon *daemon)
-{
-	char *path = choose_socket(daemon);
-
-	if (path && strcmp(path, daemon->socket_path) != 0) {
-		log_warning("the socket stays %s; %s takes effect at the next start",
-			daemon->socket_path, path);
-	}
-	free(path);
-}
-
-/* Live reload, as the configuration that is in force has it. */
-static void watch_files(struct daemon *daemon)
-{
-	int r = 0;
-
-	if (daemon->config->live_reload) {
-		r = watch_start(daemon->watch);
-	} else {
-		watch_stop(daemon->watch);
-	}
-	if (r < 0) {
-		log_warning("changes of %s are not seen (%s); send SIGHUP or call gctoken reload",
-			daemon->config_path, strerror(-r));
+	supervision_ready(daemon->supervision);
+	if (taken) {
+		reception_check(daemon->reception);
 	}
 }
 
-static bool reload(void *context, char *why, size_t why_size)
+static void need_units(void *context, bool needed)
 {
 	struct daemon *daemon = context;
-	struct told told = {why, why_size, 0};
-	struct config *config;
-	int r;
 
-	watch_mark(daemon->watch);
-	r = load(daemon->config_path, &daemon->environment, &told, &config);
-	if (r == 0) {
-		r = apply(daemon, config, why, why_size);
-		if (r < 0) {
-			config_free(config);
-		}
-	} else if (r == -ENOMEM) {
-		snprintf(why, why_size, "The daemon is out of memory");
-	}
-	if (r < 0) {
-		log_error("the configuration before stays in force");
-		return false;
-	}
-	watch_files(daemon);
-	log_info("configuration reloaded from %s", daemon->config_path);
-	warn_of_other_socket(daemon);
-	return true;
+	clients_need_units(daemon->clients, needed);
 }
 
-static void on_changed(void *context, int error)
-{
-	struct daemon *daemon = context;
-	char why[WHY_SIZE]; /* the log has told */
-
-	if (error < 0) {
-		log_warning("changes of %s are not seen any longer (%s); send SIGHUP or call "
-			    "gctoken reload",
-			daemon->config_path, strerror(-error));
-	} else if (daemon->config->has_file && access(daemon->config_path, F_OK) < 0 &&
-		   errno == ENOENT) {
-		log_warning("%s was removed; the configuration before stays in force",
-			daemon->config_path);
-	} else {
-		log_info("%s, or a drop-in of it, has changed", daemon->config_path);
-		reload(daemon, why, sizeof(why));
-	}
-}
+static const struct configuration_ops configuration_ops = {need_units, on_reloading, on_reloaded};
 
 static int64_t wall_offset(void *context)
 {
 	return clock_wall_offset();
 }
 
+static const char *reload(void *context)
+{
+	struct daemon *daemon = context;
+
+	return configuration_reload(daemon->configuration)
+		       ? NULL
+		       : configuration_failure(daemon->configuration);
+}
+
+static const char *unconfigured(void *context)
+{
+	struct daemon *daemon = context;
+
+	return configuration_stands(daemon->configuration)
+		       ? NULL
+		       : configuration_failure(daemon->configuration);
+}
+
 static const struct access_rules *rules(void *context)
 {
 	struct daemon *daemon = context;
 
-	return daemon->config->allow;
+	return configuration_rules(daemon->configuration);
 }
 
 static const struct authorize_random authorize_random = {sign_verifier, sign_challenge, sign_state};
 
-static const struct call_ops call_ops = {wall_offset, reload, rules, &authorize_random};
-
-int daemon_check_config(const char *config_path)
+static void audit(void *context, const struct call_audit *entry)
 {
-	struct config_environment environment;
-	struct told told = {0};
-	struct config *config;
-	int r;
+	struct daemon *daemon = context;
 
-	config_environment_take(&environment);
-	r = load(config_path, &environment, &told, &config);
-	config_environment_done(&environment);
-	if (r < 0) {
-		return r == -ENOMEM ? EXIT_STATUS_FAILURE : EXIT_STATUS_BAD_CONFIG;
-	}
-	printf("%s: good, %zu profile%s\n", config_path, config->n_profiles,
-		config->n_profiles == 1 ? "" : "s");
-	config_free(config);
-	return EXIT_STATUS_DONE;
+	auditor_note(daemon->audit, entry);
 }
+
+static const struct call_ops call_ops = {
+	wall_offset, reload, unconfigured, rules, &authorize_random, audit};
 
 /* ---- life */
 
 static void on_hangup(evutil_socket_t signal, short what, void *context)
 {
-	char why[WHY_SIZE]; /* the log has told */
-
-	reload(context, why, sizeof(why));
+	reload(context); /* the log tells */
 }
 
 static void on_rotated(evutil_socket_t signal, short what, void *context)
@@ -330,7 +177,8 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 		event_base_loopbreak(daemon->base);
 		return;
 	}
-	log_info("stopping");
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STOPPING}, "stopping");
+	supervision_stopping(daemon->supervision);
 	daemon->stopping = true;
 	broker_shutdown(daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
@@ -383,71 +231,70 @@ static bool add_signals(struct daemon *daemon)
 	return true;
 }
 
-static bool make_parts(struct daemon *daemon)
+static bool make_parts(struct daemon *daemon, const struct configuration_options *configuration)
 {
 	return (daemon->base = make_base()) &&
 	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
+	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
+	       (daemon->configuration = configuration_new(configuration,
+			&(struct configuration_parts){
+				daemon->base, daemon->upstream, daemon->quota},
+			&configuration_ops, daemon)) &&
+	       (daemon->supervision = supervision_new(
+			daemon->base, daemon->broker, daemon->configuration)) &&
 	       (daemon->dispatch = dispatch_new(
 			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       clock_new(daemon->base, on_due, on_stepped, daemon, &daemon->clock) == 0 &&
-	       (daemon->watch = watch_new(
-			daemon->base, daemon->config_path, WATCH_QUIET_MS, on_changed, daemon)) &&
-	       (daemon->refusal = message_error(ERROR_RATE_LIMITED,
-			"Too many connections; close some, or try again shortly", 1)) &&
 	       add_signals(daemon);
 }
 
-static int load_first(struct daemon *daemon)
-{
-	char why[WHY_SIZE];
-	struct told told = {0};
-	struct config *config;
-	int r = load(daemon->config_path, &daemon->environment, &told, &config);
+static const struct log_event start_failed = {LOG_LEVEL_ERROR, LOG_EVENT_START_FAILED};
 
-	if (r == -EINVAL) {
-		return EXIT_STATUS_BAD_CONFIG;
-	}
+/* What the service manager passed. */
+static bool take_activation(struct daemon *daemon)
+{
+	int r = activation_take(&daemon->activation);
+
 	if (r < 0) {
-		log_error("out of memory");
-		return EXIT_STATUS_FAILURE;
+		log_event(&start_failed, "cannot take the descriptors of the service manager: %s",
+			strerror(-r));
+		return false;
 	}
-	if (apply(daemon, config, why, sizeof(why)) < 0) {
-		config_free(config);
-		return EXIT_STATUS_FAILURE;
-	}
-	watch_files(daemon);
-	return EXIT_STATUS_DONE;
+	return true;
 }
 
-static int listen_there(struct daemon *daemon)
+/* Callers in the queue of a socket that was passed would be waiting for somebody to mend the
+ * configuration; so they are served, and told. */
+static int configure(struct daemon *daemon)
 {
-	static char refusal[512];
-	char why[LISTENER_WHY_MAX];
-	size_t len = (size_t)snprintf(
-		refusal, sizeof(refusal), "%s%s", MESSAGE_HEAD_NONE, daemon->refusal->bytes);
+	int status = configuration_start(daemon->configuration);
 
-	daemon->socket_path = choose_socket(daemon);
-	if (!daemon->socket_path) {
-		log_error("out of memory");
-		return EXIT_STATUS_FAILURE;
+	if (status != EXIT_STATUS_DONE && daemon->activation.listen_fd >= 0) {
+		log_event(&start_failed,
+			"there is no configuration; every request is answered with the mistake "
+			"until it is mended");
+		return EXIT_STATUS_DONE;
 	}
-	if (listener_new(daemon->base,
-		    &(struct listener_config){
-			    .path = daemon->socket_path,
-			    .accepted = on_accepted,
-			    .refusal = refusal,
-			    .refusal_len = len,
-			    .context = daemon,
-		    },
-		    &daemon->listener, why) < 0) {
-		log_error("%s", why);
-		return EXIT_STATUS_FAILURE;
-	}
-	return EXIT_STATUS_DONE;
+	return status;
+}
+
+static int receive(struct daemon *daemon, const char *socket)
+{
+	int fd = daemon->activation.listen_fd;
+
+	daemon->activation.listen_fd = -1;
+	return reception_new(daemon->base,
+		&(struct reception_options){
+			.fd = fd,
+			.socket = socket,
+			.clients = daemon->clients,
+			.configuration = daemon->configuration,
+		},
+		&daemon->reception);
 }
 
 int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
@@ -459,18 +306,14 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 		log_error("out of memory");
 		return status;
 	}
-	daemon->log_level = options->log_level;
-	daemon->log_format = options->log_format;
-	config_environment_take(&daemon->environment);
-	daemon->socket_option = options->socket;
-	daemon->config_path = strdup(options->config_path);
-	if (!daemon->config_path || !make_parts(daemon)) {
+	daemon->activation.listen_fd = -1;
+	if (!make_parts(daemon, &options->configuration)) {
 		log_error("out of memory, or the kernel lacks epoll or timerfd");
-	} else {
-		status = load_first(daemon);
+	} else if (take_activation(daemon)) {
+		status = configure(daemon);
 	}
 	if (status == EXIT_STATUS_DONE) {
-		status = listen_there(daemon);
+		status = receive(daemon, options->socket);
 	}
 	if (status != EXIT_STATUS_DONE) {
 		daemon_free(daemon);
@@ -482,9 +325,13 @@ int daemon_new(const struct daemon_options *options, struct daemon **ret_daemon)
 
 void daemon_run(struct daemon *daemon)
 {
-	log_info("gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION,
-		daemon->config->n_profiles, daemon->config->n_profiles == 1 ? "" : "s",
-		daemon->socket_path);
+	size_t n = broker_profiles(daemon->broker, &(struct profile *const *){NULL});
+
+	log_event(&(struct log_event){LOG_LEVEL_INFO, LOG_EVENT_STARTED},
+		"gctokend %s serves %zu profile%s on %s", GCTOKEND_VERSION, n, n == 1 ? "" : "s",
+		reception_path(daemon->reception));
+	rearm(daemon);
+	supervision_ready(daemon->supervision);
 	event_base_dispatch(daemon->base);
 	block_signals();
 }
@@ -494,13 +341,14 @@ void daemon_free(struct daemon *daemon)
 	if (!daemon) {
 		return;
 	}
-	listener_free(daemon->listener);
+	reception_free(daemon->reception);
 	clients_free(daemon->clients);
 	dispatch_free(daemon->dispatch);
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	clock_free(daemon->clock);
-	watch_free(daemon->watch);
+	supervision_free(daemon->supervision);
+	configuration_free(daemon->configuration);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (daemon->signals[i]) {
 			event_free(daemon->signals[i]);
@@ -509,10 +357,7 @@ void daemon_free(struct daemon *daemon)
 	if (daemon->base) {
 		event_base_free(daemon->base);
 	}
-	payload_unref(daemon->refusal);
-	config_free(daemon->config);
-	config_environment_done(&daemon->environment);
-	free(daemon->config_path);
-	free(daemon->socket_path);
+	audit_free(daemon->audit);
+	activation_done(&daemon->activation);
 	free(daemon);
 }

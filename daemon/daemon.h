@@ -4,14 +4,13 @@
  */
 #pragma once
 
+#include "configuration.h"
+
 struct daemon;
 
 struct daemon_options {
-	const char *config_path; /* as config_path() gave it */
-	const char *socket;      /* --socket, or NULL */
-	/* --log-level and --log-format, names that are known, or NULL; they go before the
-	 * configuration. */
-	const char *log_level, *log_format;
+	struct configuration_options configuration;
+	const char *socket; /* --socket, or NULL; borrowed */
 };
 
 /*
@@ -25,7 +24,3 @@ void daemon_run(struct daemon *daemon);
 
 /* Takes NULL. */
 void daemon_free(struct daemon *daemon);
-
-/* Reads the configuration, tells its mistakes on standard error and what it holds on standard
- * output. An exit status. */
-int daemon_check_config(const char *config_path);

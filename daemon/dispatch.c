@@ -13,8 +13,6 @@
 
 enum { DISPATCH_TEXT_SIZE = 512 };
 
-static const char default_profile[] = "default";
-
 struct dispatch {
 	struct call_shared shared;
 	struct request request; /* the one at hand; it is large */
@@ -34,6 +32,7 @@ struct dispatch *dispatch_new(struct broker *broker, struct quota *quota,
 		.ops = ops,
 		.context = context,
 		.started_ms = started_ms,
+		.rights = endpoints_rights(),
 		.out_of_memory = message_error(ERROR_INTERNAL, "The daemon is out of memory", 0),
 	};
 	if (!dispatch->shared.out_of_memory) {
@@ -71,7 +70,7 @@ static bool take_parameter(struct call *call, unsigned number, const struct para
 			       parameters[number].name);
 	}
 	return parameter->value.type == JSON_NUMBER ||
-	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a number of seconds",
+	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a number",
 		       parameters[number].name);
 }
 
@@ -99,34 +98,26 @@ static bool read_parameters(struct call *call)
 	return !call->endpoint->check || call->endpoint->check(call);
 }
 
-/* Those who are not privileged are not told whether a profile exists. */
-static bool check_access(struct call *call)
+/* Without a configuration, each request is answered with the reason; but for one that may change
+ * that. */
+static bool check_configured(const struct call *call)
 {
-	const char *name = call_text(call, PARAMETER_PROFILE);
+	const char *why = call->shared->ops->unconfigured(call->shared->context);
 
-	if (call->endpoint->right == ACCESS_RIGHTS) {
+	if (!why || endpoints_configures(call)) {
 		return true;
 	}
-	name = name ? name : default_profile;
-	call->profile = broker_find(call->shared->broker, name);
-	if (!call->profile && call->session->who.privileged) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
-			"There is no profile \"%.64s\"; system.getStatus lists those there are",
-			name);
-	}
-	if (!call->profile || !access_allows(call->profile->settings->allow, &call->session->who,
-				      call->endpoint->right)) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
-			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
-			"name it for your user or group",
-			call->endpoint->name, name);
-	}
-	return true;
+	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
+		ERROR_INTERNAL, why, 0);
+	return false;
 }
 
 static void call_endpoint(struct call *call)
 {
 	call->endpoint = endpoints_find(call->request->name);
+	if (!check_configured(call)) {
+		return;
+	}
 	if (!call->endpoint) {
 		call_fail(call, ERROR_UNKNOWN_REQUEST,
 			"There is no request \"%.128s\"; system.getAllowedServices lists what you "
@@ -134,7 +125,9 @@ static void call_endpoint(struct call *call)
 			call->request->name);
 		return;
 	}
-	if (read_parameters(call) && check_access(call)) {
+	if (read_parameters(call) &&
+		(call->endpoint->right == ACCESS_RIGHTS ||
+			call_find_profile(call, 1U << call->endpoint->right))) {
 		call->endpoint->handle(call);
 	}
 }

@@ -7,12 +7,12 @@
 #include "core/broker.h"
 #include "core/quota.h"
 #include "core/settings.h"
+#include "explain.h"
 #include "proto/message.h"
 #include "sign_in.h"
 #include "view.h"
 
 enum {
-	RELOAD_TEXT_SIZE = 8 * 1024,
 	MIN_VALIDITY_MAX_S = 1000000000, /* anything above counts as this; 75 % of a lifetime is the
 					    limit anyway */
 };
@@ -117,7 +117,7 @@ static bool may_reload(const struct call *call)
 
 static void reload(struct call *call)
 {
-	char why[RELOAD_TEXT_SIZE];
+	const char *why;
 	cJSON *data;
 
 	if (!may_reload(call)) {
@@ -126,7 +126,8 @@ static void reload(struct call *call)
 			"[daemon] allow may");
 		return;
 	}
-	if (!call->shared->ops->reload(call->shared->context, why, sizeof(why))) {
+	why = call->shared->ops->reload(call->shared->context);
+	if (why) {
 		call_answer_error(call->shared, call->session, call->request->head,
 			call->request->head_len, ERROR_INTERNAL, why, 0);
 		return;
@@ -147,6 +148,7 @@ enum {
 	CODE_VERIFIER = 1 << PARAMETER_CODE_VERIFIER,
 	REFUSAL = 1 << PARAMETER_ERROR | 1 << PARAMETER_ERROR_DESCRIPTION,
 	TOKEN = 1 << PARAMETER_TOKEN,
+	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
 	EXPIRY = 1 << PARAMETER_EXPIRATION | 1 << PARAMETER_EXPIRES_IN,
 };
 
@@ -164,6 +166,7 @@ static const struct endpoint endpoints[] = {
 		sign_in_check_token, sign_in_token},
 	{"system.getAllowedServices", ACCESS_RIGHTS, 0, NULL, get_allowed_services},
 	{"system.getStatus", ACCESS_RIGHTS, 0, NULL, get_status},
+	{"system.explain", ACCESS_RIGHTS, PROFILE | SUBJECT, explain_check, explain},
 	{"system.reload", ACCESS_RIGHTS, 0, NULL, reload},
 };
 
@@ -179,8 +182,12 @@ const struct endpoint *endpoints_find(const char *name)
 	return NULL;
 }
 
-/* The rights on profiles that this version has an endpoint for. */
-static unsigned known_rights(void)
+bool endpoints_configures(const struct call *call)
+{
+	return call->endpoint && call->endpoint->handle == reload && may_reload(call);
+}
+
+unsigned endpoints_rights(void)
 {
 	unsigned rights = 0;
 
@@ -192,11 +199,23 @@ static unsigned known_rights(void)
 	return rights;
 }
 
+/* granted: what the caller may do with any of the profiles. */
+static bool may_call(const struct call *call, const struct endpoint *endpoint, unsigned granted)
+{
+	if (endpoint->handle == reload) {
+		return may_reload(call);
+	}
+	if (endpoint->handle == explain) {
+		return granted != 0;
+	}
+	return endpoint->right == ACCESS_RIGHTS || (granted >> endpoint->right & 1);
+}
+
 static void get_allowed_services(struct call *call)
 {
 	struct profile *const *profiles;
 	size_t n = broker_profiles(call->shared->broker, &profiles);
-	unsigned granted = 0, known = known_rights();
+	unsigned granted = 0, known = call->shared->rights;
 	cJSON *data = cJSON_CreateObject();
 	cJSON *services = cJSON_AddArrayToObject(data, "services");
 	cJSON *names = cJSON_AddArrayToObject(data, "profiles");
@@ -212,10 +231,7 @@ static void get_allowed_services(struct call *call)
 		}
 	}
 	for (size_t i = 0; i < ENDPOINTS; i++) {
-		bool allowed = endpoints[i].handle == reload
-				       ? may_reload(call)
-				       : endpoints[i].right == ACCESS_RIGHTS ||
-						 (granted >> endpoints[i].right & 1);
+		bool allowed = may_call(call, &endpoints[i], granted);
 
 		if (allowed) {
 			cJSON_AddItemToArray(services, cJSON_CreateString(endpoints[i].name));

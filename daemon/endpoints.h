@@ -4,7 +4,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
+struct call;
 struct endpoint;
 
 /* The endpoint of that full name, or NULL. */
 const struct endpoint *endpoints_find(const char *name);
+
+/* Whether the call, to an endpoint or NULL, may bring a configuration where there is none. */
+bool endpoints_configures(const struct call *call);
+
+/* The rights on profiles that this version has an endpoint for, as a set. */
+unsigned endpoints_rights(void);

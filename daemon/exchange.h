@@ -32,5 +32,5 @@ void exchange_log(const struct exchange *exchange, const struct settings *settin
 	const struct grant_input *input, const struct http_answer *answer,
 	const struct grant_result *result);
 
-/* For log_answer(): "" where the answer had no id, NULL where there was no answer. */
+/* For log_event(): "" where the answer had no id, NULL where there was no answer. */
 const char *exchange_correlation_id(const struct grant_result *result);

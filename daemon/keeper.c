@@ -46,6 +46,11 @@ struct keeper *keeper_new(struct event_base *base,
 	return keeper;
 }
 
+static void log_state_failed(const char *profile, const char *why)
+{
+	log_event(&(struct log_event){LOG_LEVEL_ERROR, LOG_EVENT_STATE_FAILED, profile}, "%s", why);
+}
+
 static void keeping_free(struct keeping *keeping)
 {
 	LIST_REMOVE(keeping, link);
@@ -100,7 +105,7 @@ static void on_kept(void *context, int error, const char *why)
 	struct attempt *attempt = keeping->attempt;
 
 	if (!attempt && error < 0) {
-		log_message(LOG_LEVEL_ERROR, keeping->profile, "%s", why);
+		log_state_failed(keeping->profile, why);
 	}
 	keeping_free(keeping);
 	if (attempt) {
@@ -116,7 +121,7 @@ static void refuse(struct keeper *keeper, struct attempt *attempt, const struct 
 	if (attempt) {
 		keeper->ended(keeper->context, attempt, why);
 	} else {
-		log_message(LOG_LEVEL_ERROR, settings->name, "%s", why);
+		log_state_failed(settings->name, why);
 	}
 }
 
@@ -180,12 +185,14 @@ bool keeper_load(struct keeper *keeper, const struct settings *settings, struct 
 	int r = state_load(keeper->state, &binding, &record, &found, reason);
 
 	if (r < 0) {
-		log_message(LOG_LEVEL_ERROR, settings->name, "%s", reason);
+		log_state_failed(settings->name, reason);
 		snprintf(why, GRANT_MESSAGE_SIZE, "%s", reason);
 		return false;
 	}
 	if (found == STATE_FOREIGN || found == STATE_DAMAGED) {
-		log_message(LOG_LEVEL_WARNING, settings->name, "%s", reason);
+		log_event(&(struct log_event){LOG_LEVEL_WARNING, LOG_EVENT_STATE_IGNORED,
+				  settings->name},
+			"%s", reason);
 	}
 	if (found != STATE_FOUND) {
 		return true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "configuration.h"
 #include "daemon.h"
 #include "io/config.h"
 #include "io/harden.h"
@@ -145,16 +146,19 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_FAILURE;
 	}
 	if (arguments.check_config) {
-		status = daemon_check_config(path);
+		status = configuration_check(path);
 		free(path);
 		return status;
 	}
 	status = daemon_new(
 		&(struct daemon_options){
-			.config_path = path,
+			.configuration =
+				{
+					.path = path,
+					.log_level = arguments.log_level,
+					.log_format = arguments.log_format,
+				},
 			.socket = arguments.socket,
-			.log_level = arguments.log_level,
-			.log_format = arguments.log_format,
 		},
 		&daemon);
 	free(path);

@@ -21,6 +21,7 @@
 #include "io/sign.h"
 #include "io/tls.h"
 #include "keeper.h"
+#include "outcome.h"
 
 struct upstream {
 	struct tls *tls;
@@ -47,27 +48,63 @@ static void upstream_post_free(struct upstream_post *post)
 
 /* ---- results */
 
+static enum log_event_kind failure_kind(enum grant_verdict verdict)
+{
+	switch (verdict) {
+	case GRANT_NONE:
+	case GRANT_GRANTED:
+	case GRANT_TEMPORARY:
+		break;
+	case GRANT_PERMANENT:
+		return LOG_EVENT_REJECTED;
+	case GRANT_LOGIN_REQUIRED:
+		return LOG_EVENT_LOGIN_REQUIRED;
+	}
+	return LOG_EVENT_REFRESH_FAILED;
+}
+
+/* next_ms: when the next attempt comes, PROFILE_NEVER: it comes to none. */
+static void log_failure(
+	const struct attempt *attempt, const struct grant_result *result, int64_t next_ms)
+{
+	struct log_event event = {
+		.level = LOG_LEVEL_WARNING,
+		.kind = failure_kind(result->verdict),
+		.profile = attempt->settings->name,
+		.error_code = error_name(outcome_of_verdict(result->verdict)),
+		.correlation_id = exchange_correlation_id(result),
+	};
+
+	if (next_ms == PROFILE_NEVER) {
+		log_event(&event, "%s", result->message);
+	} else {
+		log_event(&event, "%s; next attempt in %" PRId64 " s", result->message,
+			(next_ms - clock_now() + 999) / 1000);
+	}
+}
+
 static void log_result(
 	void *context, const struct attempt *attempt, const struct grant_result *result)
 {
 	const struct profile *profile = attempt->profile;
-	const char *name = attempt->settings->name;
-	const char *id = exchange_correlation_id(result);
 	bool is_refused_code = attempt->code && result->verdict != GRANT_GRANTED;
-	int64_t now_ms = clock_now();
+	struct log_event event = {
+		.level = LOG_LEVEL_INFO,
+		.profile = attempt->settings->name,
+		.correlation_id = exchange_correlation_id(result),
+	};
 
 	if (!profile || attempt->stale) {
-		log_answer(LOG_LEVEL_INFO, name, id,
+		event.kind = LOG_EVENT_TOKEN_DISCARDED;
+		log_event(&event,
 			"an answer came after a change of the profile, and its token is not used");
 	} else if (profile->verdict == GRANT_GRANTED && !is_refused_code) {
-		log_answer(LOG_LEVEL_INFO, name, id, "%s token, valid for %" PRId64 " s",
+		event.kind = LOG_EVENT_TOKEN_OBTAINED;
+		log_event(&event, "%s token, valid for %" PRId64 " s",
 			attempt->step == ATTEMPT_NOTING ? "stored" : "new",
-			(token_expires(profile->token) - now_ms) / 1000);
-	} else if (profile->due_ms != PROFILE_NEVER && !is_refused_code) {
-		log_answer(LOG_LEVEL_WARNING, name, id, "%s; next attempt in %" PRId64 " s",
-			result->message, (profile->due_ms - now_ms + 999) / 1000);
+			(token_expires(profile->token) - clock_now()) / 1000);
 	} else {
-		log_answer(LOG_LEVEL_WARNING, name, id, "%s", result->message);
+		log_failure(attempt, result, is_refused_code ? PROFILE_NEVER : profile->due_ms);
 	}
 }
 

@@ -5,7 +5,8 @@ started=$SECONDS
 
 # What the daemon, its client and the sandbox are built with.
 build_packages=(gcc libc6-dev meson ninja-build pkg-config scdoc libevent-dev libcurl4-openssl-dev
-	libcjson-dev libssl-dev libini-config-dev ca-certificates)
+	libcjson-dev libssl-dev libini-config-dev libsystemd-dev
+	ca-certificates)
 
 say() {
 	printf '\n== %s (%d s)\n' "$*" $((SECONDS - started))

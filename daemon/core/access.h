@@ -1,6 +1,6 @@
 /*
- * Who may call what: the rules of `allow`, and the answer for one caller and one endpoint.
- * It does not know names of users (a resolver given by the caller does), nor connections.
+ * Who may call what: the answer of the rules of `allow` for one caller and one endpoint, and by
+ * which of them. It does not know how they are written (access_parse.h does), nor connections.
  */
 #pragma once
 
@@ -37,31 +37,15 @@ struct access_subject {
 	uid_t uid;
 	const gid_t *gids; /* primary and supplementary; borrowed */
 	size_t n_gids;
-	bool privileged; /* root, or the daemon's own uid */
+	bool privileged;  /* root, or the daemon's own uid */
+	const char *unit; /* of systemd's system manager, such as "billing.service"; NULL: none
+			     known; borrowed */
+	pid_t pid;        /* for people to read, since it may be another's by now; 0: not known */
 };
-
-/* Finds numbers for names; false when there is no such user or group. */
-struct access_resolver {
-	bool (*user)(const char *name, uid_t *ret_uid);
-	bool (*group)(const char *name, gid_t *ret_gid);
-};
-
-enum access_problem_kind {
-	ACCESS_WARNING, /* the rule stands, but matches nobody (an unknown user) */
-	ACCESS_ERROR,
-};
-
-/* Told of each thing that is wrong with the text, in its order. text says what would be right. */
-typedef void access_problem_fn(void *context, enum access_problem_kind kind, const char *text);
 
 struct access_rules;
 
-/*
- * Parses `CALLER [(NAME, …)], …`. *ret_rules is the caller's; it is NULL after an error. Returns 0,
- * -EINVAL after at least one ACCESS_ERROR was told, or -ENOMEM.
- */
-int access_parse(const char *text, const struct access_resolver *resolver,
-	access_problem_fn *problem, void *context, struct access_rules **ret_rules);
+/* Takes NULL. */
 void access_free(struct access_rules *rules);
 
 /* The rights as a set: bit 1 << right. rules is NULL where there is no `allow`. */
@@ -69,5 +53,23 @@ unsigned access_rights(const struct access_rules *rules, const struct access_sub
 bool access_allows(const struct access_rules *rules, const struct access_subject *subject,
 	enum access_right right);
 
+/* By what a right is granted: the text of the first rule that grants it, "privileged", or NULL
+ * where it is not. Borrowed from rules. */
+const char *access_by(const struct access_rules *rules, const struct access_subject *subject,
+	enum access_right right);
+
+/* The rules in their order, 0 where there is no `allow`; the text of each as it was written, and
+ * whether the caller is one that it names. */
+size_t access_n_rules(const struct access_rules *rules);
+const char *access_rule_text(const struct access_rules *rules, size_t i);
+bool access_rule_matches(
+	const struct access_rules *rules, size_t i, const struct access_subject *subject);
+
+/* Whether any rule asks for a unit, so that it has to be known of who asks; takes NULL. */
+bool access_needs_unit(const struct access_rules *rules);
+
 /* "auth.getJwtToken" and so on. */
 const char *access_name(enum access_right right);
+
+/* What a wildcard grants; prefix is what stands before the asterisk. */
+unsigned access_wildcard(const char *prefix, size_t len);

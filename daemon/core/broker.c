@@ -19,6 +19,7 @@
 struct broker {
 	struct flights flights;
 	struct roster roster;
+	unsigned numbers; /* given to profiles so far */
 	int64_t next_ms;
 	bool shutting_down;
 	struct broker_counters counters;
@@ -115,6 +116,9 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 	succession(&broker->flights, &gone, &roster, now_ms);
 	broker->roster = roster;
 	for (size_t i = 0; i < roster.n; i++) {
+		if (roster.profiles[i]->number == 0) {
+			roster.profiles[i]->number = ++broker->numbers;
+		}
 		waiters_pick(&roster.profiles[i]->waiters, &denied, is_denied, &judge);
 		waiters_pick(&roster.profiles[i]->sign_ins, &denied, is_denied, &judge);
 	}

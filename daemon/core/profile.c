@@ -229,6 +229,17 @@ void profile_plant(struct profile *profile, struct token *token, int64_t now_ms,
 	take_token(profile, token, now_ms, random);
 }
 
+/* After a temporary failure. */
+static void try_again(
+	struct profile *profile, int64_t retry_after_ms, int64_t now_ms, uint32_t random)
+{
+	int64_t wait_ms = schedule_retry(profile->failures, retry_after_ms, random);
+	bool is_own = wait_ms == schedule_retry(profile->failures, 0, random);
+
+	profile->retry = is_own ? PROFILE_RETRY_BACKOFF : PROFILE_RETRY_AFTER;
+	profile->due_ms = not_before(profile, now_ms + wait_ms);
+}
+
 void profile_settle(struct profile *profile, struct grant_result *result, int64_t duration_ms,
 	int64_t now_ms, uint32_t random)
 {
@@ -256,10 +267,10 @@ void profile_settle(struct profile *profile, struct grant_result *result, int64_
 	remember_error(profile, result, now_ms);
 	if (result->lost && !profile->repeated) {
 		profile->repeated = true;
+		profile->retry = PROFILE_RETRY_LOST;
 		profile->due_ms = not_before(profile, now_ms);
 	} else if (result->verdict == GRANT_TEMPORARY) {
-		profile->due_ms = not_before(profile,
-			now_ms + schedule_retry(profile->failures, result->retry_after_ms, random));
+		try_again(profile, result->retry_after_ms, now_ms, random);
 	} else if (result->verdict == GRANT_PERMANENT) {
 		profile->due_ms = now_ms + SCHEDULE_REJECTED_RETRY_MS;
 	} else {

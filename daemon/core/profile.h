@@ -36,6 +36,13 @@ enum profile_state {
 
 #define PROFILE_NEVER INT64_MAX
 
+/* What says when to try again after a temporary failure. */
+enum profile_retry {
+	PROFILE_RETRY_BACKOFF,
+	PROFILE_RETRY_AFTER, /* the server's word, which is later */
+	PROFILE_RETRY_LOST,  /* at once: the request may have been acted upon */
+};
+
 /* How the last HTTP answer looked. */
 struct profile_answer {
 	int status; /* 0: there was none yet */
@@ -54,6 +61,7 @@ struct profile_error {
 /* Times are on the scale of now_ms. Strings are owned, NULL where there is nothing to tell. */
 struct profile {
 	struct settings *settings; /* owned */
+	unsigned number;           /* no other ever has it; from 1 on, the broker's to give */
 	struct host *host;         /* where its attempts are counted; the broker's */
 	struct token *token;       /* owned; NULL, or above its margin at the last tick */
 	struct attempt *attempt;   /* in flight; NULL: none */
@@ -71,6 +79,7 @@ struct profile {
 	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
 	unsigned failures;          /* in a row */
+	enum profile_retry retry;   /* of the last one, when temporary */
 	int64_t due_ms;     /* when the next attempt wants to start, PROFILE_NEVER: not by itself */
 	int64_t started_ms; /* when the last attempt started; INT64_MIN: none did */
 	int64_t rejected_ms; /* when a rejected token last started a flight; INT64_MIN: never */

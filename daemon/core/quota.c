@@ -7,14 +7,16 @@
 
 enum { WAITERS_SHARE = 4 /* one uid may have this part of all waiters */ };
 
+#define NOT_QUARANTINED INT64_MIN
+
 struct quota_user {
 	LIST_ENTRY(quota_user) link;
 	struct turns_user turns;
 	uid_t uid;
 	unsigned connections, waiters;
-	unsigned requests;        /* in the window */
-	int64_t window_ms;        /* when it began */
-	int64_t quarantine_until; /* 0: none */
+	unsigned requests;      /* in the window */
+	int64_t window_ms;      /* when it began */
+	int64_t quarantined_ms; /* since when it gets nothing; NOT_QUARANTINED */
 };
 
 struct quota {
@@ -57,11 +59,21 @@ static bool is_exempt(const struct quota *quota, const struct quota_user *user)
 	return user->uid == 0 || user->uid == quota->limits.own_uid;
 }
 
-/* A uid is remembered while it has connections, and while its count or quarantine still matters. */
-static bool is_over(const struct quota_user *user, int64_t now_ms)
+/* How long the uid gets nothing yet, as the limits are now. */
+static int64_t quarantine_left(
+	const struct quota *quota, const struct quota_user *user, int64_t now_ms)
 {
-	return user->connections == 0 && user->quarantine_until <= now_ms &&
-	       now_ms - user->window_ms >= QUOTA_WINDOW_MS;
+	if (quota->limits.requests == 0 || user->quarantined_ms == NOT_QUARANTINED) {
+		return 0;
+	}
+	return user->quarantined_ms + quota->limits.quarantine_ms - now_ms;
+}
+
+/* A uid is remembered while it has connections, and while its count or quarantine still matters. */
+static bool is_over(const struct quota *quota, const struct quota_user *user, int64_t now_ms)
+{
+	return user->connections == 0 && quarantine_left(quota, user, now_ms) <= 0 &&
+	       (quota->limits.requests == 0 || now_ms - user->window_ms >= QUOTA_WINDOW_MS);
 }
 
 /* Finds the uid's entry, and drops those that no longer matter on the way. */
@@ -73,7 +85,7 @@ static struct quota_user *user_find(struct quota *quota, uid_t uid, int64_t now_
 		next = LIST_NEXT(user, link);
 		if (user->uid == uid) {
 			found = user;
-		} else if (is_over(user, now_ms)) {
+		} else if (is_over(quota, user, now_ms)) {
 			LIST_REMOVE(user, link);
 			free(user);
 		}
@@ -81,6 +93,7 @@ static struct quota_user *user_find(struct quota *quota, uid_t uid, int64_t now_
 	if (!found && (found = calloc(1, sizeof(*found)))) {
 		found->uid = uid;
 		found->window_ms = now_ms;
+		found->quarantined_ms = NOT_QUARANTINED;
 		turns_user_init(&found->turns);
 		LIST_INSERT_HEAD(&quota->users, found, link);
 	}
@@ -108,7 +121,7 @@ void quota_disconnect(struct quota *quota, struct quota_user *user, int64_t now_
 {
 	quota->connections--;
 	user->connections--;
-	if (is_over(user, now_ms)) {
+	if (is_over(quota, user, now_ms)) {
 		LIST_REMOVE(user, link);
 		free(user);
 	}
@@ -116,13 +129,17 @@ void quota_disconnect(struct quota *quota, struct quota_user *user, int64_t now_
 
 int64_t quota_request(struct quota *quota, struct quota_user *user, int64_t now_ms)
 {
+	int64_t left_ms = quarantine_left(quota, user, now_ms);
+
 	if (quota->limits.requests == 0) {
 		return 0;
 	}
-	if (user->quarantine_until > now_ms) {
-		return user->quarantine_until - now_ms;
+	if (left_ms > 0) {
+		return left_ms;
 	}
-	if (now_ms - user->window_ms >= QUOTA_WINDOW_MS) {
+	if (user->quarantined_ms != NOT_QUARANTINED ||
+		now_ms - user->window_ms >= QUOTA_WINDOW_MS) {
+		user->quarantined_ms = NOT_QUARANTINED;
 		user->window_ms = now_ms;
 		user->requests = 0;
 	}
@@ -130,9 +147,7 @@ int64_t quota_request(struct quota *quota, struct quota_user *user, int64_t now_
 		user->requests++;
 		return 0;
 	}
-	user->quarantine_until = now_ms + quota->limits.quarantine_ms;
-	user->window_ms = user->quarantine_until;
-	user->requests = 0;
+	user->quarantined_ms = now_ms;
 	return quota->limits.quarantine_ms;
 }
 

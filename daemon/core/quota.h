@@ -27,7 +27,8 @@ struct turns_user;
 struct quota *quota_new(void);
 void quota_free(struct quota *quota);
 
-/* Holds from now on; who is above a lowered limit keeps what they have. */
+/* Holds from now on, for quarantines that have begun too; who is above a lowered limit of
+ * connections or waiters keeps what they have. */
 void quota_set(struct quota *quota, const struct quota_limits *limits);
 
 /* Takes a connection for uid; NULL when it is at a limit. To be given back with quota_disconnect().

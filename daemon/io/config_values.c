@@ -11,7 +11,7 @@
 #include <sys/un.h>
 
 #include "config_entries.h"
-#include "core/access.h"
+#include "core/access_parse.h"
 
 struct config_place config_values_place(
 	const struct config_values *values, enum config_key_number key)

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,14 @@ enum {
 };
 
 struct listener {
-	struct listener_config config; /* path is owned */
+	struct listener_config config;
 	char *path;
 	struct event *event;
 	struct event *resume; /* ends a pause */
 	int fd;
 	int spare_fd; /* given up for a moment to refuse what cannot be served */
-	dev_t dev;    /* of the socket that was made */
+	bool made;    /* the socket, and this is what it is: */
+	dev_t dev;
 	ino_t ino;
 };
 
@@ -221,16 +223,21 @@ static int bind_socket(struct listener *listener, const struct sockaddr_un *addr
 		unlink(path);
 		return fail(error, why, "cannot listen on %s: %s", path, strerror(error));
 	}
+	listener->made = true;
 	listener->dev = st.st_dev;
 	listener->ino = st.st_ino;
 	return 0;
 }
 
-static int listener_open(struct listener *listener, char *why)
+static int make_socket(struct listener *listener, char *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int lock_fd, r;
 
+	listener->path = strdup(listener->config.path);
+	if (!listener->path) {
+		return fail(ENOMEM, why, "no memory");
+	}
 	if (strlen(listener->path) >= sizeof(address.sun_path)) {
 		return fail(ENAMETOOLONG, why,
 			"the socket's path %s is longer than %zu bytes; choose a shorter one",
@@ -250,6 +257,52 @@ static int listener_open(struct listener *listener, char *why)
 	return r;
 }
 
+static bool is_option(int fd, int option, int expected)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == expected;
+}
+
+/* unix(7): the length says how much of sun_path there is, and an abstract name begins with NUL. */
+static char *name_of(int fd)
+{
+	struct sockaddr_un address;
+	socklen_t len = sizeof(address);
+	size_t head = offsetof(struct sockaddr_un, sun_path), name_len;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 || len <= head) {
+		return strdup("(no name)");
+	}
+	name_len = len - head;
+	if (address.sun_path[0] != '\0') {
+		return strndup(address.sun_path, name_len);
+	}
+	address.sun_path[0] = '@';
+	return strndup(address.sun_path, name_len);
+}
+
+static int take_socket(struct listener *listener, char *why)
+{
+	int fd = listener->fd = listener->config.fd;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!is_option(fd, SO_DOMAIN, AF_UNIX) || !is_option(fd, SO_TYPE, SOCK_STREAM) ||
+		!is_option(fd, SO_ACCEPTCONN, 1)) {
+		return fail(EINVAL, why,
+			"descriptor %d is no Unix stream socket that listens; the unit that passes "
+			"it needs ListenStream= with a path, and Accept=no",
+			fd);
+	}
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+		return fail(errno, why, "cannot use descriptor %d: %s", fd, strerror(errno));
+	}
+	listener->path = name_of(fd);
+	return listener->path ? 0 : fail(ENOMEM, why, "no memory");
+}
+
 int listener_new(struct event_base *base, const struct listener_config *config,
 	struct listener **ret_listener, char why[LISTENER_WHY_MAX])
 {
@@ -257,13 +310,15 @@ int listener_new(struct event_base *base, const struct listener_config *config,
 	int r;
 
 	if (!listener) {
+		if (config->fd >= 0) {
+			close(config->fd);
+		}
 		return fail(ENOMEM, why, "no memory");
 	}
 	listener->fd = -1;
 	listener->spare_fd = -1;
 	listener->config = *config;
-	listener->path = strdup(config->path);
-	r = listener->path ? listener_open(listener, why) : fail(ENOMEM, why, "no memory");
+	r = config->fd >= 0 ? take_socket(listener, why) : make_socket(listener, why);
 	if (r < 0) {
 		listener_free(listener);
 		return r;
@@ -280,6 +335,11 @@ int listener_new(struct event_base *base, const struct listener_config *config,
 	return 0;
 }
 
+const char *listener_path(const struct listener *listener)
+{
+	return listener->path;
+}
+
 void listener_free(struct listener *listener)
 {
 	struct stat st;
@@ -293,7 +353,7 @@ void listener_free(struct listener *listener)
 	if (listener->resume) {
 		event_free(listener->resume);
 	}
-	if (listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+	if (listener->made && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
 		st.st_ino == listener->ino) {
 		unlink(listener->path);
 	}

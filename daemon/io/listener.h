@@ -1,5 +1,6 @@
 /*
- * A Unix stream socket that is listened on: makes it, accepts, and copes when descriptors run out.
+ * A Unix stream socket that is listened on: makes it or is given one, accepts, and copes when
+ * descriptors run out.
  * It does not know who may connect; that is for whoever takes the connections.
  */
 #pragma once
@@ -13,7 +14,8 @@ struct listener;
 typedef void listener_accept_fn(void *context, int fd);
 
 struct listener_config {
-	const char *path;
+	int fd;           /* a socket that listens already; -1: it is to be made at path */
+	const char *path; /* where it is to be made */
 	listener_accept_fn *accepted;
 	/* What a connection is told that cannot be served, because descriptors have run out;
 	 * borrowed for the listener's life. */
@@ -25,15 +27,18 @@ struct listener_config {
 enum { LISTENER_WHY_MAX = 512 };
 
 /*
- * Makes the socket at path (mode 0666, the last directory made with mode 0755 where it is missing)
- * and listens. A socket that nobody answers on is replaced; one that answers is left alone. Returns
- * 0, or a negative errno with a sentence in why.
+ * Listens on fd, which is taken over in any case; or makes the socket at path (mode 0666, the last
+ * directory made with mode 0755 where it is missing). A socket that nobody answers on is replaced;
+ * one that answers is left alone. Returns 0, or a negative errno with a sentence in why.
  */
 int listener_new(struct event_base *base, const struct listener_config *config,
 	struct listener **ret_listener, char why[LISTENER_WHY_MAX]);
 
-/* Stops listening and removes the socket that it made. */
+/* Stops listening and removes the socket if it made it. */
 void listener_free(struct listener *listener);
+
+/* Where it listens; an abstract name begins with "@". Borrowed. */
+const char *listener_path(const struct listener *listener);
 
 /* Tells a connection the refusal and closes it. */
 void listener_refuse(const struct listener *listener, int fd);

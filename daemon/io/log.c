@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal.h"
+#include "log_fields.h"
 #include "log_file.h"
 
 enum {
@@ -58,12 +60,20 @@ static bool stderr_is_journal(void)
 	return !strcmp(stream, own);
 }
 
-static void write_console(const struct log_record *record)
+static bool write_journal(const struct log_record *record)
+{
+	struct journal_entry entry;
+
+	journal_entry_init(&entry);
+	log_fields_add(&entry, line_format, record);
+	return journal_send(&entry) == 0;
+}
+
+static void write_stderr(enum log_line_start start, const struct log_record *record)
 {
 	struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[CONSOLE_LINE_MAX];
-	size_t len = log_line_write(line, sizeof(line), line_format,
-		line_format == LOG_FORMAT_TEXT && stderr_is_journal(), record);
+	size_t len = log_line_write(line, sizeof(line), line_format, start, record);
 
 	/* What is ready for writing takes a line without blocking; what is not is not waited for.
 	 */
@@ -72,19 +82,30 @@ static void write_console(const struct log_record *record)
 	}
 }
 
+static void write_console(const struct log_record *record)
+{
+	if (!stderr_is_journal()) {
+		write_stderr(LOG_LINE_TIME, record);
+	} else if (!write_journal(record)) {
+		write_stderr(LOG_LINE_PRIORITY, record);
+	}
+}
+
 static int write_file(const struct log_record *record)
 {
 	char line[LOG_LINE_MAX];
 
-	return log_file_write(
-		&file, line, log_line_write(line, sizeof(line), line_format, false, record));
+	return log_file_write(&file, line,
+		log_line_write(line, sizeof(line), line_format, LOG_LINE_TIME, record));
 }
+
+static const struct log_event file_trouble = {.level = LOG_LEVEL_WARNING};
 
 /* What is wrong with the file is told on standard error, wherever other messages go. */
 __attribute__((format(printf, 1, 2))) static void warn_console(const char *format, ...)
 {
 	char message[MESSAGE_SIZE];
-	struct log_record record = {.level = LOG_LEVEL_WARNING, .message = message};
+	struct log_record record = {.event = &file_trouble, .message = message};
 	va_list arguments;
 
 	if (!log_enabled(LOG_LEVEL_WARNING)) {
@@ -145,7 +166,7 @@ static bool tell_lost(const struct timespec *time)
 {
 	char message[sizeof("18446744073709551615 messages were lost here: the file could not be "
 			    "written")];
-	struct log_record record = {.level = LOG_LEVEL_WARNING, .time = *time, .message = message};
+	struct log_record record = {.event = &file_trouble, .message = message, .time = *time};
 
 	snprintf(message, sizeof(message),
 		"%" PRIu64 " message%s lost here: the file could not be written", file.lost,
@@ -174,46 +195,42 @@ static void keep(const struct log_record *record)
 }
 
 __attribute__((format(printf, 2, 0))) static void emit(
-	struct log_record *record, const char *format, va_list arguments)
+	const struct log_event *event, const char *format, va_list arguments)
 {
 	char message[MESSAGE_SIZE];
+	struct log_record record = {.event = event, .message = message};
 
 	vsnprintf(message, sizeof(message), format, arguments);
-	record->message = message;
-	clock_gettime(CLOCK_REALTIME, &record->time);
+	clock_gettime(CLOCK_REALTIME, &record.time);
 	if (file.path && log_file_stale(&file)) {
 		open_file(file.fd < 0);
 	}
 	if (file.fd >= 0) {
-		keep(record);
+		keep(&record);
 	}
-	if (console || (file.path ? file.fd < 0 : record->level == LOG_LEVEL_ERROR)) {
-		write_console(record);
+	if (console || (file.path ? file.fd < 0 : event->level == LOG_LEVEL_ERROR)) {
+		write_console(&record);
 	}
 }
 
 void log_message(enum log_level level, const char *profile, const char *format, ...)
 {
-	struct log_record record = {.level = level, .profile = profile};
 	va_list arguments;
 
 	if (log_enabled(level)) {
 		va_start(arguments, format);
-		emit(&record, format, arguments);
+		emit(&(struct log_event){.level = level, .profile = profile}, format, arguments);
 		va_end(arguments);
 	}
 }
 
-void log_answer(enum log_level level, const char *profile, const char *correlation_id,
-	const char *format, ...)
+void log_event(const struct log_event *event, const char *format, ...)
 {
-	struct log_record record = {
-		.level = level, .profile = profile, .correlation_id = correlation_id};
 	va_list arguments;
 
-	if (log_enabled(level)) {
+	if (log_enabled(event->level)) {
 		va_start(arguments, format);
-		emit(&record, format, arguments);
+		emit(event, format, arguments);
 		va_end(arguments);
 	}
 }
@@ -221,8 +238,9 @@ void log_answer(enum log_level level, const char *profile, const char *correlati
 void log_exchange(bool failed, const char *profile, const char *correlation_id,
 	const struct log_exchange *exchange, const char *format, ...)
 {
-	struct log_record record = {
+	struct log_event event = {
 		.level = failed ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
+		.kind = LOG_EVENT_EXCHANGE,
 		.profile = profile,
 		.correlation_id = correlation_id,
 		.exchange = exchange,
@@ -231,7 +249,7 @@ void log_exchange(bool failed, const char *profile, const char *correlation_id,
 
 	if (log_enabled_exchange(failed)) {
 		va_start(arguments, format);
-		emit(&record, format, arguments);
+		emit(&event, format, arguments);
 		va_end(arguments);
 	}
 }

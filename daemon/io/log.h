@@ -1,7 +1,7 @@
 /*
- * Messages for the operator, one line each, on standard error and in a file. It does not know
- * secrets: no call takes one, and an exchange with a server is given to it when nothing of it is
- * secret any more.
+ * Messages for the operator, one line each, on standard error or in the journal, and in a file. It
+ * does not know secrets: no call takes one, and an exchange with a server is given to it when
+ * nothing of it is secret any more.
  */
 #pragma once
 
@@ -14,9 +14,10 @@
 void log_setup(const char *level, const char *format);
 
 /*
- * Where it is written from now on: on standard error, or in the file at file_path (NULL: none), or
- * both. A file that cannot be opened is a warning, and standard error stands in for it until it can
- * be. Where there is neither, errors go to standard error.
+ * Where it is written from now on: on standard error (where that is the journal, in the journal
+ * with fields, or on standard error as long as journald does not take them), or in the file at
+ * file_path (NULL: none), or both. A file that cannot be opened is a warning, and standard error
+ * stands in for it until it can be. Where there is neither, errors go to standard error.
  */
 void log_setup_outputs(bool to_console, const char *file_path);
 
@@ -35,9 +36,9 @@ bool log_enabled_exchange(bool failed);
 void log_message(enum log_level level, const char *profile, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same about an answer of a server, "" being the id of one that had none. */
-void log_answer(enum log_level level, const char *profile, const char *correlation_id,
-	const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same about an event, of event->level. */
+void log_event(const struct log_event *event, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* An exchange, for which log_enabled_exchange() was true; one that failed is of LOG_LEVEL_ERROR,
  * another of LOG_LEVEL_DEBUG. */

@@ -32,6 +32,12 @@ static const int priorities[] = {
 	[LOG_LEVEL_TRACE] = LOG_DEBUG,
 };
 
+static const char *const event_names[LOG_EVENT_KINDS] = {
+#define X(symbol, name, message_id) [LOG_EVENT_##symbol] = name,
+	LOG_EVENT_LIST(X)
+#undef X
+};
+
 static const char *const format_names[] = {
 	[LOG_FORMAT_TEXT] = "text",
 	[LOG_FORMAT_JSON] = "json",
@@ -67,6 +73,11 @@ bool log_format_find(const char *name, enum log_format *ret_format)
 		}
 	}
 	return false;
+}
+
+int log_level_priority(enum log_level level)
+{
+	return priorities[level];
 }
 
 /* The length of the UTF-8 character at text, 0 when there is none. */
@@ -168,28 +179,41 @@ static void add_body(struct line *line, const char *title, const char *body)
 	}
 }
 
-static void write_text(struct line *line, bool journal, const struct log_record *record)
+static void add_start(struct line *line, enum log_line_start start, const struct log_record *record)
 {
-	const struct log_exchange *exchange = record->exchange;
 	char prefix[sizeof("<7>")];
 
-	if (journal) {
-		snprintf(prefix, sizeof(prefix), "<%d>", priorities[record->level]);
-		add_text(line, prefix);
-	} else {
+	switch (start) {
+	case LOG_LINE_TIME:
 		add_time(line, &record->time);
 		add_text(line, " ");
+		break;
+	case LOG_LINE_PRIORITY:
+		snprintf(prefix, sizeof(prefix), "<%d>", priorities[record->event->level]);
+		add_text(line, prefix);
+		break;
+	case LOG_LINE_BARE:
+		break;
 	}
-	add_text(line, level_names[record->level]);
-	if (record->profile) {
+}
+
+static void write_text(
+	struct line *line, enum log_line_start start, const struct log_record *record)
+{
+	const struct log_event *event = record->event;
+	const struct log_exchange *exchange = event->exchange;
+
+	add_start(line, start, record);
+	add_text(line, level_names[event->level]);
+	if (event->profile) {
 		add_text(line, ": profile ");
-		add_escaped(line, record->profile);
+		add_escaped(line, event->profile);
 	}
 	add_text(line, ": ");
 	add_escaped(line, record->message);
-	if (record->correlation_id) {
+	if (event->correlation_id) {
 		add_text(line, " (correlation id ");
-		add_escaped(line, *record->correlation_id ? record->correlation_id : "none");
+		add_escaped(line, *event->correlation_id ? event->correlation_id : "none");
 		add_text(line, ")");
 	}
 	if (exchange) {
@@ -276,17 +300,33 @@ static void add_list(struct line *line, const char *name, const char *const *val
 	end_member(line, "]", *before == ',' ? ",\"…\"]" : "\"…\"]");
 }
 
+static void add_peer(struct line *line, const struct log_peer *peer)
+{
+	add_integer(line, "peerUid", peer->uid);
+	if (peer->pid > 0) {
+		add_integer(line, "peerPid", peer->pid);
+	}
+	add_string(line, "peerUnit", peer->unit);
+}
+
 static void write_json(struct line *line, const struct log_record *record)
 {
-	const struct log_exchange *exchange = record->exchange;
+	const struct log_event *event = record->event;
+	const struct log_exchange *exchange = event->exchange;
 
 	add_text(line, "{\"time\":\"");
 	add_time(line, &record->time);
 	add_text(line, "\"");
-	add_string(line, "level", level_names[record->level]);
-	add_string(line, "profile", record->profile);
-	if (record->correlation_id && *record->correlation_id) {
-		add_string(line, "correlationId", record->correlation_id);
+	add_string(line, "level", level_names[event->level]);
+	add_string(line, "event", event_names[event->kind]);
+	add_string(line, "profile", event->profile);
+	add_string(line, "endpoint", event->endpoint);
+	if (event->peer) {
+		add_peer(line, event->peer);
+	}
+	add_string(line, "errorCode", event->error_code);
+	if (event->correlation_id && *event->correlation_id) {
+		add_string(line, "correlationId", event->correlation_id);
 	}
 	if (exchange) {
 		add_string(line, "method", exchange->method);
@@ -308,7 +348,7 @@ static void write_json(struct line *line, const struct log_record *record)
 	add_text(line, "}");
 }
 
-size_t log_line_write(char *dst, size_t size, enum log_format format, bool journal,
+size_t log_line_write(char *dst, size_t size, enum log_format format, enum log_line_start start,
 	const struct log_record *record)
 {
 	struct line line = {.bytes = dst, .limit = size - ENDS_LEN, .format = format};
@@ -316,7 +356,7 @@ size_t log_line_write(char *dst, size_t size, enum log_format format, bool journ
 	if (format == LOG_FORMAT_JSON) {
 		write_json(&line, record);
 	} else {
-		write_text(&line, journal, record);
+		write_text(&line, start, record);
 	}
 	dst[line.len++] = '\n';
 	return line.len;

@@ -7,42 +7,27 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <time.h>
 
-enum log_level {
-	LOG_LEVEL_NONE, /* nothing but errors of the daemon itself */
-	LOG_LEVEL_ERROR,
-	LOG_LEVEL_WARNING,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
-	LOG_LEVEL_TRACE,
-};
+#include "log_event.h"
 
 enum log_format {
 	LOG_FORMAT_TEXT,
 	LOG_FORMAT_JSON,
 };
 
-/* One request and its answer, with no secret in it any more. */
-struct log_exchange {
-	const char *method, *url;
-	int status; /* 0: no answer came */
-	int64_t duration_ms;
-	/* "Name: value" each, NULL behind the last; NULL: not told. */
-	const char *const *request_headers, *const *response_headers;
-	const char *request_body, *response_body; /* NULL: not told */
-};
-
 /* All is borrowed. */
 struct log_record {
-	enum log_level level;
+	const struct log_event *event;
+	const char *message; /* without a newline */
 	struct timespec time;
-	const char *profile;                 /* NULL: it is about none */
-	const char *message;                 /* without a newline */
-	const char *correlation_id;          /* of an answer, "" where it had none; NULL: it is
-						about none */
-	const struct log_exchange *exchange; /* NULL: it is about none */
+};
+
+/* What a line of text begins with; one of JSON has the time in any case. */
+enum log_line_start {
+	LOG_LINE_TIME,
+	LOG_LINE_PRIORITY, /* for the journal, by sd-daemon(3) */
+	LOG_LINE_BARE,     /* nothing: both are told in another way */
 };
 
 enum {
@@ -54,10 +39,12 @@ enum {
 bool log_level_find(const char *name, enum log_level *ret_level);
 bool log_format_find(const char *name, enum log_format *ret_format);
 
+/* As syslog(3) counts it. */
+int log_level_priority(enum log_level level);
+
 /*
  * Writes the record as a line with its newline to dst, which holds size bytes (LOG_LINE_MIN to
- * LOG_LINE_MAX); what is too long is cut and ends with "…". For the journal a line of text begins
- * with its priority (sd-daemon(3)) in the place of the time. Returns the length; no NUL is added.
+ * LOG_LINE_MAX); what is too long is cut and ends with "…". Returns the length; no NUL is added.
  */
-size_t log_line_write(char *dst, size_t size, enum log_format format, bool journal,
+size_t log_line_write(char *dst, size_t size, enum log_format format, enum log_line_start start,
 	const struct log_record *record);

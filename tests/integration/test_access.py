@@ -16,6 +16,7 @@ pytestmark = NEEDS_ROOT
 NOBODY = 65534
 TEAM = 64100
 OPEN = ["system.getAllowedServices", "system.getStatus"]
+EXPLAIN = "system.explain"
 DENIED = 4
 
 # Names of what each profile grants.
@@ -155,12 +156,12 @@ def services(daemon, *caller):
 
 def test_services_and_status_are_cut_to_what_the_caller_may_see(daemon):
     assert services(daemon, ALICE) == (
-        [TOKEN, INFO, REFRESH, URL, *OPEN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
+        [TOKEN, INFO, REFRESH, URL, *OPEN, EXPLAIN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
         ["union", "wild", "wilder"])
     assert services(daemon, BOB) == (
-        [TOKEN, INFO, URL, *OPEN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
-    assert services(daemon, NOBODY) == ([TOKEN, INFO, URL, *OPEN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
-    everything = [TOKEN, INFO, REFRESH, URL, AUTHORIZE, SET, *OPEN, "system.reload"]
+        [TOKEN, INFO, URL, *OPEN, EXPLAIN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
+    assert services(daemon, NOBODY) == ([TOKEN, INFO, URL, *OPEN, EXPLAIN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
+    everything = [TOKEN, INFO, REFRESH, URL, AUTHORIZE, SET, *OPEN, EXPLAIN, "system.reload"]
     assert services(daemon, CAROL) == (everything, sorted(PROFILES), sorted(PROFILES))
     assert services(daemon, 0) == (everything, sorted(PROFILES), sorted(PROFILES))
 

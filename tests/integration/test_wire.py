@@ -15,7 +15,8 @@ from sandbox import Sandbox
 LINE_MAX = 64 * 1024
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ENDPOINTS = ["auth.getJwtToken", "auth.getTokenInfo", "auth.refresh", "auth.getAuthorizeUrl", "auth.authorize",
-             "auth.setAccessToken", "system.getAllowedServices", "system.getStatus", "system.reload"]
+             "auth.setAccessToken", "system.getAllowedServices", "system.getStatus", "system.explain",
+             "system.reload"]
 ERROR_CODES = {"invalid_request", "unknown_request", "access_denied", "rate_limited", "refresh_timeout",
                "upstream_unavailable", "upstream_rejected", "login_required", "shutting_down", "internal"}
 

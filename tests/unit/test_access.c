@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/access_parse.h"
 #include "unit.h"
 
 enum {
@@ -54,10 +55,10 @@ static int parse(const char *text, struct access_rules **ret_rules)
 }
 
 /* The rights of a caller who is neither root nor the daemon. */
-static unsigned rights(const char *allow, uid_t uid, gid_t gid)
+static unsigned unit_rights(const char *allow, uid_t uid, gid_t gid, const char *unit)
 {
 	const gid_t gids[] = {99, gid};
-	const struct access_subject subject = {uid, gids, 2, false};
+	const struct access_subject subject = {uid, gids, 2, false, unit};
 	struct access_rules *rules;
 	unsigned set;
 
@@ -65,6 +66,11 @@ static unsigned rights(const char *allow, uid_t uid, gid_t gid)
 	set = access_rights(rules, &subject);
 	access_free(rules);
 	return set;
+}
+
+static unsigned rights(const char *allow, uid_t uid, gid_t gid)
+{
+	return unit_rights(allow, uid, gid, NULL);
 }
 
 static unsigned privileged_rights(const char *allow)
@@ -210,12 +216,143 @@ START_TEST(endpoints_that_are_open_to_all_may_be_named)
 }
 END_TEST
 
-START_TEST(units_come_later)
+START_TEST(unit_is_matched_by_its_exact_name)
 {
-	refuse("unit:billing.service (auth.getJwtToken)",
-		"\"unit:billing.service\": unit: is not yet supported by this version");
-	refuse("unit:billing.service+user:etl", "unit: is not yet supported by this version");
-	refuse("user:etl+unit:billing.service", "unit: is not yet supported by this version");
+	const char *allow = "unit:billing.service";
+
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, "billing.service"), harmless);
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, "Billing.service"), 0);
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, "billing.servic"), 0);
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, "billing.service.service"), 0);
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, "billing@1.service"), 0);
+	ck_assert_uint_eq(unit_rights(allow, ETL, 0, NULL), 0);
+	ck_assert_uint_eq(
+		unit_rights("unit:a@b@c-\\x2d:_.d.service", ETL, 0, "a@b@c-\\x2d:_.d.service"),
+		harmless);
+}
+END_TEST
+
+START_TEST(unit_with_a_user_or_group_needs_both)
+{
+	static const char *const by_user[] = {"unit:a.service+user:etl", "user:etl+unit:a.service",
+		"unit:a.service + user:1001", NULL};
+
+	for (int i = 0; by_user[i]; i++) {
+		ck_assert_uint_eq(unit_rights(by_user[i], ETL, OPS, "a.service"), harmless);
+		ck_assert_uint_eq(unit_rights(by_user[i], SOMEBODY, OPS, "a.service"), 0);
+		ck_assert_uint_eq(unit_rights(by_user[i], ETL, OPS, "b.service"), 0);
+		ck_assert_uint_eq(unit_rights(by_user[i], ETL, OPS, NULL), 0);
+	}
+	ck_assert_uint_eq(
+		unit_rights("group:ops+unit:a.service", SOMEBODY, OPS, "a.service"), harmless);
+	ck_assert_uint_eq(unit_rights("group:ops+unit:a.service", SOMEBODY, 7, "a.service"), 0);
+	ck_assert_uint_eq(unit_rights("group:ops+unit:a.service", SOMEBODY, OPS, NULL), 0);
+	ck_assert_uint_eq(unit_rights("unit:a.service+user:nosuch", ETL, OPS, "a.service"), 0);
+	ck_assert_int_eq(warnings, 1);
+}
+END_TEST
+
+START_TEST(unit_grants_tokens_by_name_alone_too)
+{
+	ck_assert_uint_eq(unit_rights("unit:a.service (*, auth.getJwtToken), unit:b.service "
+				      "(auth.refresh), user:etl (auth.logout)",
+				  ETL, 0, "a.service"),
+		harmless | 1U << ACCESS_GET_JWT_TOKEN | 1U << ACCESS_LOGOUT);
+}
+END_TEST
+
+START_TEST(what_is_no_service_is_told_with_what_would_be_one)
+{
+	char name[512];
+
+	refuse("unit:billing (auth.getJwtToken)", "\"unit:billing\": write unit:billing.service");
+	refuse("unit:",
+		"unit: is to be followed by the name of a service, such as unit:billing.se");
+	refuse("unit:+user:etl", "unit: is to be followed by the name of a service");
+	refuse("unit:a.socket", "\"unit:a.socket\" is no service; write unit:NAME.service");
+	refuse("unit:.service", "\"unit:.service\" is no service");
+	refuse("unit:@1.service", "\"unit:@1.service\" is no service");
+	refuse("unit:a.service.d", "is no service");
+	refuse("unit:a@.service", "is a template; write an instance of it, such as unit:NAME@1.se");
+	refuse("unit:*.service",
+		"\"unit:*.service\": the name of a unit is made of letters, digits");
+	refuse("unit:a b.service", "the name of a unit is made of letters, digits");
+	refuse("unit:a/b.service", "the name of a unit is made of letters, digits");
+	refuse("unit:a.service+unit:b.service", "only unit: can be combined, with one user: or");
+	refuse("unit:a.service+*", "only unit: can be combined");
+	refuse("unit:a.service+", "only unit: can be combined");
+	refuse("+unit:a.service", "only unit: can be combined");
+	refuse("unit:a.service+user:etl+group:ops", "only unit: can be combined");
+	refuse("unit:a+user:etl", "\"unit:a\": write unit:a.service");
+
+	memset(name, 'a', sizeof(name));
+	memcpy(name, "unit:", strlen("unit:"));
+	memcpy(name + strlen("unit:") + 256 - strlen(".service"), ".service", sizeof(".service"));
+	refuse(name, "unit: is followed by more than 255 bytes");
+	memmove(name + strlen("unit:"), name + strlen("unit:") + 1, 256);
+	ck_assert_uint_eq(unit_rights(name, ETL, 0, name + strlen("unit:")), harmless);
+}
+END_TEST
+
+START_TEST(units_are_needed_where_a_rule_names_one)
+{
+	struct access_rules *rules;
+
+	ck_assert_int_eq(parse("user:etl, *", &rules), 0);
+	ck_assert(!access_needs_unit(rules));
+	access_free(rules);
+	ck_assert_int_eq(parse("user:etl, group:ops+unit:a.service, *", &rules), 0);
+	ck_assert(access_needs_unit(rules));
+	access_free(rules);
+	ck_assert(!access_needs_unit(NULL));
+}
+END_TEST
+
+START_TEST(rules_are_listed_as_they_were_written_with_who_is_meant)
+{
+	const gid_t gids[] = {OPS};
+	const struct access_subject subject = {ETL, gids, 1, false, "a.service"};
+	struct access_rules *rules;
+
+	ck_assert_int_eq(parse(" user:etl  (auth.getJwtToken,\n\t auth.refresh) ,group:ops,user:7, "
+			       "unit:a.service + user:1001( * )\n",
+				 &rules),
+		0);
+	ck_assert_uint_eq(access_n_rules(rules), 4);
+	ck_assert_str_eq(access_rule_text(rules, 0), "user:etl (auth.getJwtToken, auth.refresh)");
+	ck_assert_str_eq(access_rule_text(rules, 1), "group:ops");
+	ck_assert_str_eq(access_rule_text(rules, 2), "user:7");
+	ck_assert_str_eq(access_rule_text(rules, 3), "unit:a.service + user:1001( * )");
+	ck_assert(access_rule_matches(rules, 0, &subject));
+	ck_assert(access_rule_matches(rules, 1, &subject));
+	ck_assert(!access_rule_matches(rules, 2, &subject));
+	ck_assert(access_rule_matches(rules, 3, &subject));
+	access_free(rules);
+	ck_assert_uint_eq(access_n_rules(NULL), 0);
+}
+END_TEST
+
+START_TEST(right_is_granted_by_the_first_rule_that_does)
+{
+	const struct access_subject etl = {ETL, NULL, 0, false, NULL};
+	const struct access_subject root = {0, NULL, 0, true, NULL};
+	struct access_rules *rules;
+
+	ck_assert_int_eq(parse("user:0 (auth.refresh), user:etl (auth.refresh), *, user:etl "
+			       "(auth.refresh, auth.getTokenInfo)",
+				 &rules),
+		0);
+	ck_assert_str_eq(access_by(rules, &etl, ACCESS_REFRESH), "user:etl (auth.refresh)");
+	ck_assert_str_eq(access_by(rules, &etl, ACCESS_GET_TOKEN_INFO), "*");
+	ck_assert_ptr_null(access_by(rules, &etl, ACCESS_GET_JWT_TOKEN));
+	ck_assert_str_eq(access_by(rules, &root, ACCESS_REFRESH), "user:0 (auth.refresh)");
+	ck_assert_ptr_null(access_by(rules, &root, ACCESS_GET_JWT_TOKEN));
+	access_free(rules);
+	ck_assert_int_eq(parse("user:etl", &rules), 0);
+	ck_assert_str_eq(access_by(rules, &root, ACCESS_GET_TOKEN_INFO), "privileged");
+	access_free(rules);
+	ck_assert_str_eq(access_by(NULL, &root, ACCESS_GET_JWT_TOKEN), "privileged");
+	ck_assert_ptr_null(access_by(NULL, &etl, ACCESS_GET_JWT_TOKEN));
 }
 END_TEST
 
@@ -234,7 +371,7 @@ END_TEST
 
 START_TEST(what_is_no_rule_is_told_with_what_would_be_one)
 {
-	refuse("", "a caller is missing; write *, user:NAME or group:NAME");
+	refuse("", "a caller is missing; write *, user:NAME, group:NAME or unit:NAME.service");
 	refuse("user:etl,", "a caller is missing");
 	refuse("etl", "\"etl\" is no caller; write *, user:NAME, user:UID, group:NAME");
 	refuse("User:etl", "\"User:etl\" is no caller");
@@ -255,13 +392,13 @@ START_TEST(every_mistake_is_told_in_its_order)
 {
 	struct access_rules *rules;
 
-	ck_assert_int_eq(parse("foo, user:nosuch, unit:a.service, * (bar)", &rules), -EINVAL);
+	ck_assert_int_eq(parse("foo, user:nosuch, unit:a, * (bar)", &rules), -EINVAL);
 	ck_assert_int_eq(errors, 3);
 	ck_assert_int_eq(warnings, 1);
 	ck_assert_ptr_nonnull(strstr(told, "foo"));
 	ck_assert(strstr(told, "foo") < strstr(told, "nosuch"));
-	ck_assert(strstr(told, "nosuch") < strstr(told, "unit"));
-	ck_assert(strstr(told, "unit") < strstr(told, "bar"));
+	ck_assert(strstr(told, "nosuch") < strstr(told, "unit:a\""));
+	ck_assert(strstr(told, "unit:a\"") < strstr(told, "bar"));
 }
 END_TEST
 
@@ -312,6 +449,10 @@ UNIT_MAIN("access", without_rules_only_the_privileged_may_and_everything,
 	group_is_matched_by_name_and_number_among_all_of_the_callers, rules_are_a_union,
 	blanks_between_the_parts_do_not_matter, nobodys_numbers_never_match,
 	unknown_user_or_group_is_a_warning_and_matches_nobody,
-	endpoints_that_are_open_to_all_may_be_named, units_come_later,
-	unknown_endpoint_is_told_with_the_nearest, what_is_no_rule_is_told_with_what_would_be_one,
-	every_mistake_is_told_in_its_order, text_is_limited, one_right_is_asked_for)
+	endpoints_that_are_open_to_all_may_be_named, unit_is_matched_by_its_exact_name,
+	unit_with_a_user_or_group_needs_both, unit_grants_tokens_by_name_alone_too,
+	what_is_no_service_is_told_with_what_would_be_one, units_are_needed_where_a_rule_names_one,
+	rules_are_listed_as_they_were_written_with_who_is_meant,
+	right_is_granted_by_the_first_rule_that_does, unknown_endpoint_is_told_with_the_nearest,
+	what_is_no_rule_is_told_with_what_would_be_one, every_mistake_is_told_in_its_order,
+	text_is_limited, one_right_is_asked_for)

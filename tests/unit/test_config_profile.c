@@ -188,8 +188,7 @@ END_TEST
 
 START_TEST(mistakes_in_allow_are_told)
 {
-	config_fixture_refuse_line("allow = unit:a.service",
-		"\"unit:a.service\": unit: is not yet supported by this version");
+	config_fixture_refuse_line("allow = unit:a", "\"unit:a\": write unit:a.service");
 	config_fixture_refuse_line("allow = * (auth.getJwtTokn)",
 		"there is no endpoint \"auth.getJwtTokn\"; did you mean auth.getJwtToken?");
 	config_fixture_check(CONFIG_FIXTURE_PROFILE "allow = user:nosuch-user, group:root\n",

@@ -95,30 +95,6 @@ START_TEST(json_line_is_one_object)
 }
 END_TEST
 
-START_TEST(journal_gets_the_priority_and_has_the_time)
-{
-	struct stat status;
-	char stream[64];
-
-	capture("trace", "text");
-	fstat(STDERR_FILENO, &status);
-	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
-		(unsigned long long)status.st_ino);
-	setenv("JOURNAL_STREAM", stream, 1);
-	log_error("one");
-	log_warning("two");
-	log_info("three");
-	log_debug("four");
-	log_message(LOG_LEVEL_TRACE, "p", "five");
-	ck_assert_str_eq(captured(), "<3>error: one\n<4>warning: two\n<6>info: three\n"
-				     "<7>debug: four\n<7>trace: profile p: five\n");
-
-	setenv("JOURNAL_STREAM", "1:2", 1);
-	log_error("another stream");
-	assert_is_time(captured());
-}
-END_TEST
-
 START_TEST(levels_below_are_not_written)
 {
 	static const char *const all[] = {"error", "warning", "info", "debug", "trace"};
@@ -240,9 +216,10 @@ START_TEST(exchange_is_told_in_one_line_of_text)
 		"error: profile p: POST: HTTP 503 (correlation id id-1); request headers: "
 		"Accept: a/b | Authorization: ***; request body: a=b; response headers: Date: "
 		"\"now\"; response body: {\"error\": \"x\"}");
-	log_answer(LOG_LEVEL_ERROR, "p", "", "bad");
+	log_event(
+		&(struct log_event){LOG_LEVEL_ERROR, .profile = "p", .correlation_id = ""}, "bad");
 	ck_assert_str_eq(captured_text(), "error: profile p: bad (correlation id none)");
-	log_answer(LOG_LEVEL_ERROR, "p", NULL, "bad");
+	log_event(&(struct log_event){LOG_LEVEL_ERROR, .profile = "p"}, "bad");
 	ck_assert_str_eq(captured_text(), "error: profile p: bad");
 }
 END_TEST
@@ -280,6 +257,43 @@ START_TEST(exchange_is_told_in_members_of_json)
 }
 END_TEST
 
+START_TEST(event_is_told_in_members_of_json)
+{
+	const struct log_peer peer = {1001, 4711, "etl.service"};
+	struct log_event event = {
+		.level = LOG_LEVEL_WARNING,
+		.kind = LOG_EVENT_ACCESS_DENIED,
+		.endpoint = "auth.refresh",
+		.error_code = "access_denied",
+		.peer = &peer,
+	};
+	cJSON *line;
+
+	capture("info", "json");
+	log_event(&event, "no");
+	line = cJSON_Parse(captured());
+	ck_assert_ptr_nonnull(line);
+	ck_assert_int_eq(cJSON_GetArraySize(line), 9);
+	assert_member(line, "event", "access_denied");
+	assert_member(line, "endpoint", "auth.refresh");
+	assert_member(line, "errorCode", "access_denied");
+	assert_member(line, "peerUnit", "etl.service");
+	ck_assert_int_eq(cJSON_GetObjectItemCaseSensitive(line, "peerUid")->valueint, 1001);
+	ck_assert_int_eq(cJSON_GetObjectItemCaseSensitive(line, "peerPid")->valueint, 4711);
+	cJSON_Delete(line);
+
+	event.peer = &(struct log_peer){.uid = 0};
+	log_event(&event, "no");
+	line = cJSON_Parse(captured());
+	ck_assert_int_eq(cJSON_GetArraySize(line), 7);
+	cJSON_Delete(line);
+
+	log_setup("info", "text");
+	log_event(&event, "no");
+	ck_assert_str_eq(captured_text(), "warning: no");
+}
+END_TEST
+
 START_TEST(exchange_of_any_size_is_one_line_that_fits)
 {
 	static const char *const units[] = {"x", "\"", "\n", "\xff", "\xe2\x82\xac", "\\"};
@@ -312,8 +326,8 @@ START_TEST(exchange_of_any_size_is_one_line_that_fits)
 END_TEST
 
 CASES_MAIN("log", NULL, NULL, {text_line_has_time_level_and_profile, 1},
-	{json_line_is_one_object, 1}, {journal_gets_the_priority_and_has_the_time, 1},
-	{levels_below_are_not_written, 6}, {what_is_not_printable_is_escaped, 1},
-	{long_line_is_cut_and_stays_a_line, 10}, {full_pipe_is_not_waited_for, 1},
-	{names_are_found, 1}, {exchange_is_told_in_one_line_of_text, 1},
-	{exchange_is_told_in_members_of_json, 1}, {exchange_of_any_size_is_one_line_that_fits, 2})
+	{json_line_is_one_object, 1}, {levels_below_are_not_written, 6},
+	{what_is_not_printable_is_escaped, 1}, {long_line_is_cut_and_stays_a_line, 10},
+	{full_pipe_is_not_waited_for, 1}, {names_are_found, 1},
+	{exchange_is_told_in_one_line_of_text, 1}, {exchange_is_told_in_members_of_json, 1},
+	{event_is_told_in_members_of_json, 1}, {exchange_of_any_size_is_one_line_that_fits, 2})

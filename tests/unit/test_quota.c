@@ -19,6 +19,19 @@ static void setup_limits(unsigned connections, unsigned per_uid, unsigned waiter
 			 });
 }
 
+/* A reload. */
+static void change_rate(unsigned rate, int64_t quarantine_ms)
+{
+	quota_set(quota, &(struct quota_limits){
+				 .connections = 10,
+				 .connections_per_uid = 10,
+				 .waiters = 8,
+				 .requests = rate,
+				 .quarantine_ms = quarantine_ms,
+				 .own_uid = SELF,
+			 });
+}
+
 START_TEST(one_uid_at_its_connections_does_not_keep_others_out)
 {
 	struct quota_user *alice[2];
@@ -148,9 +161,111 @@ START_TEST(without_a_rate_nobody_is_counted)
 }
 END_TEST
 
+START_TEST(the_count_outlives_the_connection)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 8, 3);
+	for (int i = 0; i < 3; i++) {
+		alice = quota_connect(quota, ALICE, i);
+		ck_assert_int_eq(quota_request(quota, alice, i), 0);
+		quota_disconnect(quota, alice, i);
+	}
+	alice = quota_connect(quota, ALICE, 59999);
+	ck_assert_int_eq(quota_request(quota, alice, 59999), 30000);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_minute_begins_anew_behind_a_quarantine)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 8, 2);
+	alice = quota_connect(quota, ALICE, 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 1000), 30000);
+	ck_assert_int_eq(quota_request(quota, alice, 50000), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 109999), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 109999), 30000);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(requests_in_a_quarantine_do_not_make_it_longer)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 8, 1);
+	alice = quota_connect(quota, ALICE, 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	for (int i = 0; i < 30000; i++) {
+		ck_assert_int_eq(quota_request(quota, alice, i), 30000 - i);
+	}
+	ck_assert_int_eq(quota_request(quota, alice, 30000), 0);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_rate_is_for_root_and_the_daemons_uid_too)
+{
+	static const uid_t uids[] = {0, SELF};
+
+	setup_limits(10, 10, 8, 1);
+	for (int i = 0; i < 2; i++) {
+		struct quota_user *user = quota_connect(quota, uids[i], 0);
+
+		ck_assert_int_eq(quota_request(quota, user, 0), 0);
+		ck_assert_int_eq(quota_request(quota, user, 0), 30000);
+	}
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_reload_changes_the_rate_and_a_quarantine_that_has_begun)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 8, 3);
+	alice = quota_connect(quota, ALICE, 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	change_rate(1, 30000); /* she has had more already */
+	ck_assert_int_eq(quota_request(quota, alice, 1000), 30000);
+	change_rate(1, 10000);
+	ck_assert_int_eq(quota_request(quota, alice, 5000), 6000);
+	ck_assert_int_eq(quota_request(quota, alice, 11000), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 11000), 10000);
+	change_rate(0, 10000);
+	ck_assert_int_eq(quota_request(quota, alice, 11000), 0);
+	change_rate(1, 3600000);
+	ck_assert_int_eq(quota_request(quota, alice, 12000), 3599000);
+	quota_free(quota);
+}
+END_TEST
+
+START_TEST(a_reload_does_not_end_a_quarantine)
+{
+	struct quota_user *alice;
+
+	setup_limits(10, 10, 8, 1);
+	alice = quota_connect(quota, ALICE, 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 0);
+	ck_assert_int_eq(quota_request(quota, alice, 0), 30000);
+	change_rate(1000, 30000);
+	ck_assert_int_eq(quota_request(quota, alice, 10000), 20000);
+	quota_free(quota);
+}
+END_TEST
+
 UNIT_MAIN("quota", one_uid_at_its_connections_does_not_keep_others_out,
 	root_and_the_daemons_uid_have_only_the_limit_of_all,
 	one_uid_may_have_a_quarter_of_those_who_wait, a_quarter_is_never_nobody,
 	who_is_over_the_rate_is_refused_until_the_quarantine_has_passed,
 	a_quarantine_outlives_the_connection, the_count_starts_anew_each_minute,
-	without_a_rate_nobody_is_counted)
+	without_a_rate_nobody_is_counted, the_count_outlives_the_connection,
+	a_minute_begins_anew_behind_a_quarantine, requests_in_a_quarantine_do_not_make_it_longer,
+	a_rate_is_for_root_and_the_daemons_uid_too,
+	a_reload_changes_the_rate_and_a_quarantine_that_has_begun,
+	a_reload_does_not_end_a_quarantine)
