@@ -189,7 +189,7 @@ static void print_subject(FILE *out, const cJSON *subject)
 		fprintf(out, *text ? "%s (uid %lld)" : "%suid %lld", text,
 			(long long)cell_number(subject, "uid"));
 	} else {
-		fputs("any user", out);
+		fputs("no user in particular", out);
 	}
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(subject, "privileged"))) {
 		fputs(", privileged", out);

@@ -75,7 +75,7 @@ def test_a_user_is_judged_with_uid_and_groups(daemon):
 
 def test_a_unit_is_judged_alone_or_with_a_user(daemon):
     d = daemon(data(explained(uid=None, unit="x.service")))
-    assert "\nCaller        any user, unit x.service\n" in explain(d, "--unit", "x.service")
+    assert "\nCaller        no user in particular, unit x.service\n" in explain(d, "--unit", "x.service")
     explain(d, "--unit", "x.service", "--user", "root")
     assert d.requests[0]["parameters"] == {"profile": "default", "unit": "x.service"}
     assert {**d.requests[1]["parameters"], "gids": ""} == {
@@ -94,6 +94,13 @@ def test_who_asks_about_others_without_being_root_is_sent_to_sudo(daemon, place,
     d = daemon(error("access_denied", "Not you"))
     os.chmod(d.path, 0o666)
     failed(gctoken("explain", *args, at=d, **as_nobody(place)), 4, "Not you (access_denied); ", "sudo")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is root")
+def test_root_is_not_sent_to_sudo(daemon):
+    done = gctoken("explain", "--user", "root", at=daemon(error("access_denied", "Not you")))
+    failed(done, 4, "Not you (access_denied); ")
+    assert "sudo" not in done.stderr
 
 
 def test_who_asks_about_oneself_is_not_sent_to_sudo(daemon, place):

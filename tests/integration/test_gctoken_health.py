@@ -173,6 +173,14 @@ def test_hundreds_of_profiles_fit_into_the_line(daemon):
     assert 50 < len(figures) < 1002 and "x" * 50 + "0_left" in figures
 
 
+@pytest.mark.parametrize("length", range(1, 240, 17))
+def test_how_many_were_not_named_is_told_however_much_was_said_of_those_before(daemon, length):
+    d = daemon(status_reply(*[dead(profile=f"{'x' * length}{i}", lastError=None) for i in range(400)]))
+    text, _ = health(CRITICAL, d)
+    named = text.count(": no token, retrying")
+    assert named > 2 and text.endswith(f"; and {400 - named} more; 0 of 400 profiles OK")
+
+
 # the daemon
 
 def test_no_daemon_is_critical(place):
