@@ -201,7 +201,7 @@ static struct authorize *find_pending(const struct call *call)
 
 	if (!pending) {
 		wrong(call, "There is no sign-in of yours under way with this state (it is used "
-			    "up, older than 10 minutes, or from before a restart); ask "
+			    "up, older than 10 minutes, or forgotten by a restart); ask "
 			    "auth.getAuthorizeUrl for a new one");
 	}
 	return pending;
