@@ -3,7 +3,7 @@
 #include "journal.h"
 
 static const char *const message_ids[LOG_EVENT_KINDS] = {
-#define X(symbol, name, message_id) [LOG_EVENT_##symbol] = message_id,
+#define X(symbol, name, message_id) [LOG_EVENT_##symbol] = (message_id),
 	LOG_EVENT_LIST(X)
 #undef X
 };

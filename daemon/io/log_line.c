@@ -33,7 +33,7 @@ static const int priorities[] = {
 };
 
 static const char *const event_names[LOG_EVENT_KINDS] = {
-#define X(symbol, name, message_id) [LOG_EVENT_##symbol] = name,
+#define X(symbol, name, message_id) [LOG_EVENT_##symbol] = (name),
 	LOG_EVENT_LIST(X)
 #undef X
 };

@@ -123,10 +123,13 @@ static bool receive(void)
 	ssize_t n = recv(journald, received, sizeof(received), 0);
 
 	n_fields = 0;
-	for (const char *at = received, *end = received + n; n > 0 && at < end;) {
+	if (n <= 0) {
+		return false;
+	}
+	for (const char *at = received, *end = received + n; at < end;) {
 		at = parse(at, end);
 	}
-	return n > 0;
+	return true;
 }
 
 static const struct field *find(const char *name)
