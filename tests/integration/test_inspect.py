@@ -1,4 +1,4 @@
-"""What operators look with, on the real daemon: gctoken health as its profiles fare well and badly."""
+"""What operators look with, on the real daemon: gctoken explain, and gctoken health as profiles fare well and badly."""
 
 import os
 import subprocess
@@ -84,3 +84,66 @@ def test_who_may_not_see_a_profile_gets_unknown(server):
             done = as_alice(daemon, "health", name)
             assert done.returncode == UNKNOWN and "(access_denied)" in done.stdout, done
         assert health(daemon, "nowhere")[0] == UNKNOWN
+
+
+# explain
+
+RULES = f"user:daemon (auth.getJwtToken), group:daemon (auth.refresh), user:{ALICE}, unit:etl.service (auth.getJwtToken)"
+
+
+def explain(daemon, *args):
+    done = daemon.gctoken("explain", *args)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def rights(text):
+    """What explain says of each endpoint."""
+    return dict(line.split(maxsplit=1) for line in text.split("\nRights\n")[1].splitlines())
+
+
+@NEEDS_ROOT
+def test_explain_judges_users_and_units_for_root(server):
+    with Daemon(profile(server, allow=RULES)) as daemon:
+        daemon.wait_state("fresh")
+        text = explain(daemon, "--user", "daemon")
+        assert text.startswith("Profile       default\nCaller        daemon (uid 1)\nNext refresh  in ")
+        assert "75 % of the token's lifetime" in text
+        assert ("\nRules\n  matches         user:daemon (auth.getJwtToken)\n  matches         group:daemon "
+                f"(auth.refresh)\n  does not match  user:{ALICE}\n  does not match  unit:etl.service") in text
+        granted = rights(text)
+        assert granted["auth.getJwtToken"] == "granted by user:daemon (auth.getJwtToken)"
+        assert granted["auth.refresh"] == "granted by group:daemon (auth.refresh)"
+        assert granted["auth.getTokenInfo"] == "denied"
+        granted = rights(explain(daemon, "--unit", "etl.service"))
+        assert granted["auth.getJwtToken"] == "granted by unit:etl.service (auth.getJwtToken)"
+        assert granted["auth.refresh"] == "denied"
+        granted = rights(explain(daemon, "--unit", "etl.service", "--user", "daemon"))
+        assert granted["auth.refresh"] != "denied" and "user:daemon" in granted["auth.getJwtToken"]
+        text = explain(daemon)
+        assert "\nCaller        root (uid 0), privileged" in text
+        assert rights(text)["auth.getTokenInfo"] == "granted to root and gctokend's own user"
+        assert rights(text)["auth.getJwtToken"] == "denied"
+
+
+@NEEDS_ROOT
+def test_explain_tells_others_what_is_about_them(server):
+    with Daemon(profile(server, allow=RULES) + profile(server, "closed")) as daemon:
+        done = as_alice(daemon, "explain")
+        assert done.returncode == 0 and f"\nRules\n  matches         user:{ALICE}\n\nRights\n" in done.stdout, done
+        assert rights(done.stdout)["auth.getTokenInfo"] == f"granted by user:{ALICE}"
+        assert rights(done.stdout)["auth.getJwtToken"] == "denied"
+        for args, says in ((("closed",), "gctoken services"), (("--user", "root"), "run it with sudo"),
+                           (("--unit", "etl.service"), "run it with sudo")):
+            done = as_alice(daemon, "explain", *args)
+            assert done.returncode == 4 and "(access_denied)" in done.stderr and says in done.stderr, done
+
+
+def test_explain_says_why_no_refresh_comes(server):
+    with Daemon(profile(server, grant="static", client_id=None, client_secret=None)) as daemon:
+        assert "\nNext refresh  never by itself: auth.setAccessToken brings the token\n" in explain(daemon)
+
+
+def test_explain_of_a_unit_that_is_none_is_refused(daemon):
+    done = daemon.gctoken("explain", "--unit", "etl")
+    assert done.returncode == 1 and "(invalid_request)" in done.stderr and "billing.service" in done.stderr
