@@ -1,5 +1,6 @@
 #include "config_problems.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +41,23 @@ static void make_readable(char *text)
 	}
 }
 
+/* What has other characters is no misspelt key, but may be a secret that was pasted there: a
+ * mistake is told to callers and in the service's status, too. */
+static bool looks_like_key(const char *key)
+{
+	for (; *key; key++) {
+		if (!isalnum((unsigned char)*key) && !strchr("_-.", *key)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* "FILE:LINE: [SECTION] KEY: " and the sentence; NULL when there is no memory. */
 __attribute__((format(printf, 3, 0))) static char *compose(const struct config_source *source,
 	const struct config_place *place, const char *format, va_list arguments)
 {
+	const char *key = place->key && looks_like_key(place->key) ? place->key : NULL;
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -59,10 +73,10 @@ __attribute__((format(printf, 3, 0))) static char *compose(const struct config_s
 		fputc(' ', out);
 	}
 	if (place->section) {
-		fprintf(out, "[%s]%s", place->section, place->key ? " " : ": ");
+		fprintf(out, "[%s]%s", place->section, key ? " " : ": ");
 	}
-	if (place->key) {
-		fprintf(out, "%s: ", place->key);
+	if (key) {
+		fprintf(out, "%s: ", key);
 	}
 	vfprintf(out, format, arguments);
 	if (fclose(out) != 0) {

@@ -12,8 +12,8 @@
 
 /*
  * Told of each mistake and warning, in the order of the files and lines, as "FILE:LINE: [SECTION]
- * KEY: why, and what would be right" (parts that do not apply are left out). It never holds a value
- * of a secret.
+ * KEY: why, and what would be right" (parts that do not apply are left out, and so is what cannot
+ * be the name of a key). It never holds a value of a secret.
  */
 typedef void config_problem_fn(void *context, enum log_level level, const char *text);
 
