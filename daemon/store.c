@@ -44,6 +44,8 @@ struct store {
 	size_t n_lines;
 };
 
+static const struct log_event store_failed = {LOG_LEVEL_WARNING, LOG_EVENT_STORE_FAILED};
+
 int store_new(struct activation *activation, struct store **ret_store)
 {
 	struct fdstore *fdstore;
@@ -52,8 +54,9 @@ int store_new(struct activation *activation, struct store **ret_store)
 
 	*ret_store = NULL;
 	if (r < 0) {
-		log_warning("tokens will not outlive a restart: the store of the service manager "
-			    "cannot be used: %s",
+		log_event(&store_failed,
+			"tokens will not outlive a restart: the store of the service manager "
+			"cannot be used: %s",
 			strerror(-r));
 	}
 	if (r < 0 || !fdstore) {
@@ -122,11 +125,13 @@ static bool restore_profile(struct broker *broker, const char *line, size_t len,
 		log_info("profile %s is not configured any more; its token is dropped",
 			handover.name);
 	} else if (r == HANDOVER_FOREIGN) {
-		log_message(LOG_LEVEL_WARNING, handover.name,
+		log_event(&(struct log_event){LOG_LEVEL_WARNING, LOG_EVENT_STORE_IGNORED,
+				  handover.name},
 			"the token from before the restart is not used: it was for another grant, "
 			"login server, client, organization, scope or audience");
 	} else {
-		log_message(LOG_LEVEL_WARNING, handover.name[0] != '\0' ? handover.name : NULL,
+		log_event(&(struct log_event){LOG_LEVEL_WARNING, LOG_EVENT_STORE_IGNORED,
+				  handover.name[0] != '\0' ? handover.name : NULL},
 			"what was kept over the restart cannot be read (%s)", strerror(-r));
 	}
 	return r == 0;
@@ -240,7 +245,7 @@ static int put_profiles(struct store *store, const struct broker *broker)
 static int64_t try_later(struct store *store, int error, int64_t now_ms)
 {
 	if (store->delay_ms == 0) {
-		log_warning(
+		log_event(&store_failed,
 			"tokens would not outlive a restart: the service manager's store cannot "
 			"be written: %s",
 			strerror(-error));

@@ -320,8 +320,9 @@ int fdstore_read(struct fdstore *fdstore, struct activation *activation, struct 
 			r = read_fd(fdstore, activation->stored[i], ret_text, &fault);
 		}
 		if (fault) {
-			log_warning("%s, which an earlier daemon left with the service manager, is "
-				    "not used: %s",
+			log_event(&(struct log_event){LOG_LEVEL_WARNING, LOG_EVENT_STORE_IGNORED},
+				"%s, which an earlier daemon left with the service manager, is "
+				"not used: %s",
 				name, fault);
 		}
 		if (*ret_text && !is_found) {

@@ -31,6 +31,7 @@
 	X(STATE_FAILED, "state_failed", "471a66fe905c454fbf26a5c364fe052b")             \
 	X(STATE_IGNORED, "state_ignored", "406079551b554573a8e632335e8cb645")           \
 	X(STORE_IGNORED, "store_ignored", "66a4e40e1b6d4ed6add88568d50cb45e")           \
+	X(STORE_FAILED, "store_failed", "e161a98ae5064cbbb53c7f8f9ced07a7")             \
 	X(CLOCK_SET, "clock_set", "33b50006703b448d882f01db27a80576")
 
 enum log_event_kind {
