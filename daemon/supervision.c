@@ -2,7 +2,6 @@
 
 #include <event2/event.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,35 +54,24 @@ static bool is_told(const struct supervision *supervision, const struct overview
 	       configuration_failure(supervision->configuration) == supervision->told_failure;
 }
 
-static void add(char *text, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-	size_t len = strlen(text);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text + len, size - len, format, arguments);
-	va_end(arguments);
-}
-
 static void describe(char *text, size_t size, const struct overview *overview)
 {
-	int64_t now_ms = clock_now();
+	int64_t wait_ms = overview->next_ms - clock_now();
+	char failing[32] = "", login_required[48] = "", next[48] = "";
 
-	text[0] = '\0';
-	add(text, size, "%zu profile%s: %zu fresh", overview->profiles,
-		overview->profiles == 1 ? "" : "s", overview->fresh);
 	if (overview->failing > 0) {
-		add(text, size, ", %zu failing", overview->failing);
+		snprintf(failing, sizeof(failing), ", %zu failing", overview->failing);
 	}
 	if (overview->login_required > 0) {
-		add(text, size, ", %zu waiting for a login", overview->login_required);
+		snprintf(login_required, sizeof(login_required), ", %zu waiting for a login",
+			overview->login_required);
 	}
 	if (overview->next_ms != INT64_MAX) {
-		add(text, size, "; next refresh in %" PRId64 " s",
-			overview->next_ms > now_ms ? (overview->next_ms - now_ms + 999) / 1000 : 0);
+		snprintf(next, sizeof(next), "; next refresh in %" PRId64 " s",
+			wait_ms > 0 ? (wait_ms + 999) / 1000 : 0);
 	}
+	snprintf(text, size, "%zu profile%s: %zu fresh%s%s%s", overview->profiles,
+		overview->profiles == 1 ? "" : "s", overview->fresh, failing, login_required, next);
 }
 
 static void tell_status(struct supervision *supervision)

@@ -33,7 +33,7 @@ struct overview overview_take(const struct broker *broker)
 		const struct profile *profile = profiles[i];
 
 		count(&overview, profile);
-		if (!profile->attempt && profile_can_ask(profile) &&
+		if (!profile->attempt && !profile->code && profile_can_ask(profile) &&
 			profile_next_start(profile) < overview.next_ms) {
 			overview.next_ms = profile_next_start(profile);
 		}

@@ -32,32 +32,42 @@ static void take(struct activation *activation, int fd, char **name)
 	}
 }
 
+/* Room for what of n descriptors may be stored ones; both or neither. */
+static bool make_room(struct activation *activation, size_t n)
+{
+	activation->stored = calloc(n, sizeof(*activation->stored));
+	activation->stored_names = calloc(n, sizeof(*activation->stored_names));
+	if (activation->stored && activation->stored_names) {
+		return true;
+	}
+	free(activation->stored);
+	free(activation->stored_names);
+	*activation = (struct activation){.listen_fd = -1};
+	return false;
+}
+
 int activation_take(struct activation *ret)
 {
 	char **names = NULL;
-	int n, r = 0;
+	bool has_room;
+	int n;
 
 	*ret = (struct activation){.listen_fd = -1};
 	n = sd_listen_fds_with_names(true, &names);
 	if (n <= 0) {
 		return n;
 	}
-	ret->stored = calloc((size_t)n, sizeof(*ret->stored));
-	ret->stored_names = calloc((size_t)n, sizeof(*ret->stored_names));
+	has_room = make_room(ret, (size_t)n);
 	for (int i = 0; i < n; i++) {
-		if (ret->stored && ret->stored_names) {
+		if (has_room) {
 			take(ret, SD_LISTEN_FDS_START + i, &names[i]);
 		} else {
 			close(SD_LISTEN_FDS_START + i);
-			r = -ENOMEM;
 		}
 		free(names[i]);
 	}
 	free(names);
-	if (r < 0) {
-		activation_done(ret);
-	}
-	return r;
+	return has_room ? 0 : -ENOMEM;
 }
 
 void activation_done(struct activation *activation)

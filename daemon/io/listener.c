@@ -268,7 +268,7 @@ static bool is_option(int fd, int option, int expected)
 /* unix(7): the length says how much of sun_path there is, and an abstract name begins with NUL. */
 static char *name_of(int fd)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	socklen_t len = sizeof(address);
 	size_t head = offsetof(struct sockaddr_un, sun_path), name_len;
 

@@ -8,14 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
+int timerfd_settime(int ufd, int flags, const struct itimerspec *utmr, struct itimerspec *otmr)
 {
 	struct itimerspec never = {.it_value.tv_sec = INT32_MAX};
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	if (value->it_value.tv_sec > now.tv_sec + 1) {
-		value = &never;
+	if (utmr->it_value.tv_sec > now.tv_sec + 1) {
+		utmr = &never;
 	}
-	return (int)syscall(SYS_timerfd_settime, fd, flags, value, old);
+	return (int)syscall(SYS_timerfd_settime, ufd, flags, utmr, otmr);
 }
