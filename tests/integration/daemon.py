@@ -102,10 +102,11 @@ class Connection:
 
 
 class Daemon:
-    """One daemon. arguments go to it; environment is added to its own. log_level None: the configuration says it."""
+    """One daemon. arguments go to it; environment is added to its own. log_level None: the configuration says it.
+    passed is a socket that it gets as from a service manager, under that name; it then has to leave it there."""
 
     def __init__(self, config, arguments=(), environment=None, socket_path=None, user=None,
-                 command_prefix=(), log_level="trace"):
+                 command_prefix=(), log_level="trace", passed=None, passed_name="gctokend"):
         self.dir = tempfile.mkdtemp(prefix="gctokend-")
         os.chmod(self.dir, 0o755)
         self.config_path = os.path.join(self.dir, "gctokend.conf")
@@ -122,6 +123,8 @@ class Daemon:
         self._user = user
         self._prefix = list(command_prefix)
         self._log_level = log_level
+        self._passed = passed
+        self._passed_name = passed_name
         self._process = None
         self.write_config(config)
 
@@ -147,10 +150,15 @@ class Daemon:
                    + [os.environ["GCTOKEND"], "--config", self.config_path, "--socket", self.socket]
                    + (["--log-level", self._log_level] if self._log_level else []) + self._arguments)
         environment = {**os.environ, "STATE_DIRECTORY": self.state, **self._environment}
+        passed = []
+        if self._passed:
+            passed = [self._passed.fileno()]
+            command = ["bash", "-c", f'exec 3<&{passed[0]}; LISTEN_PID=$$ exec "$@"', "bash"] + command
+            environment.update(LISTEN_FDS="1", LISTEN_FDNAMES=self._passed_name)
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                user=self._user, group=self._user,
+                user=self._user, group=self._user, pass_fds=passed,
                 extra_groups=None if self._user is None else [])
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
@@ -204,7 +212,8 @@ class Daemon:
                 log = self.log()
                 assert status == 0, f"the daemon ended with {status}:\n{log}"
                 self.check_log()
-                assert not os.path.exists(self.socket), "the socket was left behind"
+                if not self._passed:
+                    assert not os.path.exists(self.socket), "the socket was left behind"
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
 

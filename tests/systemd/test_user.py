@@ -20,12 +20,14 @@ class Manager:
             "user": user.pw_uid, "group": user.pw_gid, "extra_groups": [],
             "env": {"HOME": user.pw_dir, "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(self.runtime)},
         }
+        environment = [f"HOME={self.home}", f"XDG_RUNTIME_DIR={self.runtime}"]
+        environment += filter(None, [os.environ.get("GCTOKEND_SERVICE_ENVIRONMENT")])
         self._unit = f"test-user@{user.pw_uid}.service"
         self.runtime.mkdir(parents=True, mode=0o700)
         shutil.chown(self.runtime, user.pw_uid, user.pw_gid)
         machine.run("systemd-run", f"--unit={self._unit}", f"--uid={user.pw_uid}", f"--gid={user.pw_gid}",
-                    "--property=Delegate=yes", "--property=Type=notify", f"--setenv=HOME={self.home}",
-                    f"--setenv=XDG_RUNTIME_DIR={self.runtime}", "/lib/systemd/systemd", "--user", "--unit=basic.target")
+                    "--property=Delegate=yes", "--property=Type=notify", *(f"--setenv={text}" for text in environment),
+                    "/lib/systemd/systemd", "--user", "--unit=basic.target")
 
     def run(self, *command, check=True):
         return self.machine.run(*command, check=check, **self._as_user)
