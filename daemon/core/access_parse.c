@@ -402,7 +402,7 @@ static char *copy_folded(struct span span)
 	for (size_t i = 0; i < span.len; i++) {
 		if (!is_blank(span.start[i])) {
 			copy[len++] = span.start[i];
-		} else if (copy[len - 1] != ' ') { /* a span begins with no blank */
+		} else if (len > 0 && copy[len - 1] != ' ') {
 			copy[len++] = ' ';
 		}
 	}
