@@ -402,15 +402,13 @@ static void concluded(
 
 static void start(struct broker *broker, struct profile *profile, int64_t now_ms)
 {
-	int64_t due_ms = profile->due_ms;
-
 	broker_changed(broker, profile);
 	if (!profile->code) {
 		profile->due_ms = PROFILE_NEVER; /* its end says when the next one is */
 	}
 	if (!flight_start(&broker->flights, profile, now_ms)) {
-		profile->due_ms = due_ms;
 		profile->started_ms = now_ms; /* there was no memory: try again after the gap */
+		profile->due_ms = now_ms + SCHEDULE_ATTEMPT_GAP_MS;
 	}
 }
 

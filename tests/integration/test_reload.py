@@ -358,6 +358,7 @@ def test_gctoken_that_waits_for_a_profile_that_is_removed_exits_with_4(server):
     with Daemon(profile(server)) as daemon, daemon.connect() as connection:
         connection.send(TOKEN)
         wait_until(lambda: daemon.info()["waiters"] == 1)
+        server.wait(lambda stats: stats["in_flight"] == 1)
         reload(daemon, "[general]\n")
         assert code(connection.reply()) == "access_denied"
         # The connection goes on.
