@@ -79,7 +79,7 @@ int store_new(struct activation *activation, struct store **ret_store)
 
 static void free_lines(struct store *store)
 {
-	for (size_t i = 0; i < store->n_lines; i++) {
+	for (size_t i = 0; store->lines && i < store->n_lines; i++) {
 		secret_free(store->lines[i].text);
 	}
 	free(store->lines);

@@ -1,4 +1,4 @@
-"""A service manager's ears: receives what a daemon notifies by sd_notify(3)."""
+"""A service manager's ears: receives what a daemon notifies by sd_notify(3), but for what it stores (see fdstore.py)."""
 
 import os
 import shutil
@@ -38,7 +38,9 @@ class Manager:
                 data = self._socket.recv(1 << 16)
             except BlockingIOError:
                 return [message for _, message in self.messages]
-            self.messages.append((time.monotonic(), dict(line.split("=", 1) for line in data.decode().split("\n"))))
+            message = dict(line.split("=", 1) for line in data.decode().split("\n"))
+            if "FDNAME" not in message:
+                self.messages.append((time.monotonic(), message))
 
     def values(self, name):
         """All values of a name so far."""
