@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import tempfile
 
@@ -188,10 +189,10 @@ class Stopped:
         self.machine = machine
 
     def __enter__(self):
-        self.machine.run("kill", "-STOP", str(self.machine.main_pid()))
+        os.kill(self.machine.main_pid(), signal.SIGSTOP)
 
     def __exit__(self, *exception):
-        self.machine.run("kill", "-CONT", str(self.machine.main_pid()))
+        os.kill(self.machine.main_pid(), signal.SIGCONT)
 
 
 def test_process_that_ends_before_it_is_accepted_has_no_unit(service, taker):
