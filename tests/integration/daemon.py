@@ -8,6 +8,7 @@ what it printed for secrets.
 The binaries are $GCTOKEND and $GCTOKEN; $GCTOKEND_WRAPPER (for example "valgrind -q") goes in front of the daemon.
 """
 
+import datetime
 import json
 import os
 import re
@@ -30,6 +31,19 @@ PACE = max(1, round(SLOWNESS / 3))
 # The seconds that a profile's connections and requests may take by default, where the daemon itself is slow.
 SLOW_LIMITS = {} if SLOWNESS == 1 else {
     "connect_timeout": int(5 * SLOWNESS), "request_timeout": min(300, int(30 * SLOWNESS))}
+
+
+def alike(one, other):
+    """Whether two views are the same, as two daemons tell them: they may read the clocks 1 ms apart."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    if one != other and isinstance(one, str) and isinstance(other, str):
+        try:
+            apart = datetime.datetime.fromisoformat(one[:-1]) - datetime.datetime.fromisoformat(other[:-1])
+        except ValueError:
+            return False
+        return abs(apart.total_seconds()) <= 0.002
+    return one == other
 
 
 def profile(server, name="default", client_id="demo", secret="demo-secret", url=None, **keys):
