@@ -23,8 +23,8 @@
 
 enum {
 	HEAD_SIZE = 64,
-	RETRY_FIRST_MS = 1000, /* after a failure, doubled at each */
-	RETRY_MAX_MS = 64 * 1000,
+	RETRY_FIRST_MS = 10, /* after a failure, doubled at each: the manager may just be busy */
+	RETRY_MAX_MS = RETRY_FIRST_MS << 12,
 };
 
 /* What was written of a profile. */

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 
+from callers import wait_until
 from daemon import SLOWNESS
 
 FDS_MAX = 16
@@ -107,6 +108,10 @@ class FdStore:
         (fd,) = self.stored.values()
         return os.pread(fd, os.fstat(fd).st_size, 0)
 
+    def wait(self, n, text):
+        """Waits until it has that text n times. (What finds the queue of messages full is stored a little later.)"""
+        wait_until(lambda: self.text().count(text.encode()) == n)
+
     def put(self, data, name="gctokend-store-1000", seal=True):
         """Stores another memfd."""
         fd = os.memfd_create("test", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
@@ -136,7 +141,9 @@ class FdStore:
         daemon.pass_fds = fds
         daemon.environment["LISTEN_FDNAMES"] = ":".join(names)
         daemon.prefix = [sys.executable, "-c", PASS, ",".join(map(str, fds))]
-        return daemon.start()
+        started = daemon.start()
+        self.settle()  # the queue of messages has room for ten
+        return started
 
     def restart(self, daemon, number=signal.SIGKILL):
         self.kill(daemon, number)

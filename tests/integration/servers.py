@@ -21,10 +21,17 @@ USER, PASSWORD = "proxy-user", "proxy-secret-7Qx"
 PASSPHRASE = "key-passphrase-3Zt"
 
 
+kept = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of loopback that nobody else is given while the tests run: it stays bound by a socket that does not listen,
+    beside which a server may, if it sets SO_REUSEADDR."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    kept.append(keeper)
+    return keeper.getsockname()[1]
 
 
 class Directory:

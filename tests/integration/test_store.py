@@ -69,6 +69,7 @@ def test_what_was_told_is_kept_though_the_kill_comes_at_once(server, manager):
     with kept(manager, "\n".join(profile(server, name) for name in names)) as daemon:
         for name in names:
             daemon.wait_state("fresh", name)
+        manager.wait(ROUNDS, '"generation":1')
         for n, name in enumerate(names):
             assert daemon.ask("auth.refresh", {"profile": name})["data"]["generation"] == 2
             manager.restart(daemon)
@@ -82,6 +83,7 @@ def test_a_kill_while_a_token_is_fetched_costs_that_request_alone(server, manage
     with kept(manager, "\n".join(profile(server, name) for name in names)) as daemon:
         for name in names:
             daemon.wait_state("fresh", name)
+        manager.wait(ROUNDS, '"generation":1')
         for name in names:
             asked = requests(server)
             with daemon.connect() as connection:
