@@ -1,6 +1,5 @@
 #include "state_fixture.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -93,7 +92,7 @@ struct state *state_fixture_open(void)
 	int status = state_open(
 		state_fixture_base, state_fixture_path(""), &state, state_fixture_why);
 
-	ck_assert_msg(status == 0, "%s", state_fixture_why);
+	STATE_FIXTURE_EXPECT(status == 0);
 	return state;
 }
 
@@ -104,8 +103,8 @@ struct state_binding state_fixture_binding(const char *profile)
 
 static void on_done(void *context, int error, const char *why)
 {
-	ck_assert_ptr_eq(context, directory);
-	ck_assert_int_eq(error == 0, why == NULL);
+	STATE_FIXTURE_EXPECT(context == directory);
+	STATE_FIXTURE_EXPECT((error == 0) == !why);
 	state_fixture_error = error;
 	snprintf(state_fixture_why, sizeof(state_fixture_why), "%s", why ? why : "");
 	state_fixture_n_done++;
@@ -117,8 +116,8 @@ struct state_write *state_fixture_begin(struct state *state, const char *profile
 	struct secret *record = text ? secret_new(text, strlen(text)) : NULL;
 	struct state_write *write = NULL;
 
-	ck_assert_int_eq(state_save(state, &binding, record, on_done, directory, &write), 0);
-	ck_assert_ptr_nonnull(write);
+	STATE_FIXTURE_EXPECT(
+		state_save(state, &binding, record, on_done, directory, &write) == 0 && write);
 	secret_free(record);
 	return write;
 }
@@ -126,7 +125,7 @@ struct state_write *state_fixture_begin(struct state *state, const char *profile
 void state_fixture_wait(int n)
 {
 	while (state_fixture_n_done < n) {
-		ck_assert_int_eq(event_base_loop(state_fixture_base, EVLOOP_ONCE), 0);
+		STATE_FIXTURE_EXPECT(event_base_loop(state_fixture_base, EVLOOP_ONCE) == 0);
 	}
 }
 

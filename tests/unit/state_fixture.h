@@ -4,11 +4,21 @@
  */
 #pragma once
 
+#include <check.h>
 #include <stddef.h>
 
 #include "io/state.h"
 
 struct event_base;
+
+/* As ck_assert(), but as long as all is well nothing is written to Check, in the middle of which a
+ * process that is to be killed would leave half a message. */
+#define STATE_FIXTURE_EXPECT(condition)                                        \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			ck_abort_msg("%s: %s", #condition, state_fixture_why); \
+		}                                                              \
+	} while (0)
 
 extern struct event_base *state_fixture_base;
 

@@ -354,8 +354,8 @@ static int load_number(struct state *state)
 	enum state_found found = STATE_DAMAGED;
 	int status = state_load(state, &binding, &record, &found, state_fixture_why), number;
 
-	ck_assert_msg(status == 0, "%s", state_fixture_why);
-	ck_assert(found == STATE_FOUND || found == STATE_NONE);
+	STATE_FIXTURE_EXPECT(status == 0);
+	STATE_FIXTURE_EXPECT(found == STATE_FOUND || found == STATE_NONE);
 	number = record ? (int)strtol(secret_reveal(record), NULL, 10) : 0;
 	secret_free(record);
 	return number;
