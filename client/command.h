@@ -25,12 +25,14 @@ struct arguments {
 	const char *expiration;           /* NULL without one */
 	double expires_in;                /* seconds; where there is no expiration */
 	bool url;
+	bool no_browser;
 	bool json;
 	bool header;
 	bool api_url;
 	const char *user, *unit; /* to be judged; NULL without one */
 	struct threshold warning, critical;
 	char *const *command;     /* ends with NULL */
+	char *const *argv;        /* all of them, as they came; ends with NULL */
 	struct rlimit core_limit; /* as gctoken found it; what it runs gets it back */
 };
 

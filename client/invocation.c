@@ -47,6 +47,7 @@ static const struct option long_options[] = {
 	{"critical", required_argument, NULL, OPTION_CRITICAL},
 	{"failures-warning", required_argument, NULL, OPTION_FAILURES_WARNING},
 	{"failures-critical", required_argument, NULL, OPTION_FAILURES_CRITICAL},
+	{"no-browser", no_argument, NULL, OPTION_NO_BROWSER},
 	{NULL, 0, NULL, 0},
 };
 
@@ -206,6 +207,15 @@ static void take_expiration(struct invocation *invocation, const char *value)
 	invocation->arguments.expiration = value;
 }
 
+static void take_flag(struct arguments *arguments, enum option_id option)
+{
+	arguments->json |= option == OPTION_JSON;
+	arguments->header |= option == OPTION_HEADER;
+	arguments->api_url |= option == OPTION_API_URL;
+	arguments->url |= option == OPTION_URL;
+	arguments->no_browser |= option == OPTION_NO_BROWSER;
+}
+
 static void take_option(struct invocation *invocation, enum option_id option, const char *value)
 {
 	struct arguments *arguments = &invocation->arguments;
@@ -226,16 +236,11 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 		arguments->reject = value;
 		break;
 	case OPTION_JSON:
-		arguments->json = true;
-		break;
 	case OPTION_HEADER:
-		arguments->header = true;
-		break;
 	case OPTION_API_URL:
-		arguments->api_url = true;
-		break;
 	case OPTION_URL:
-		arguments->url = true;
+	case OPTION_NO_BROWSER:
+		take_flag(arguments, option);
 		break;
 	case OPTION_STATE:
 		arguments->state = take_text(invocation, option, value);
@@ -374,7 +379,9 @@ void invocation_parse(struct invocation *invocation, int argc, char **argv)
 {
 	*invocation = (struct invocation){
 		.timeout_s = TIMEOUT_DEFAULT_S,
-		.arguments = {.min_validity = -1, .warning.failures = FAILURES_WARNING_DEFAULT},
+		.arguments = {.min_validity = -1,
+			.warning.failures = FAILURES_WARNING_DEFAULT,
+			.argv = argv},
 	};
 	take_all(invocation, argc, argv);
 	if (!(invocation->given & (OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION)))) {

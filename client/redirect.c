@@ -67,24 +67,28 @@ static bool take(struct redirect *redirect, char *name)
 	return true;
 }
 
-bool redirect_read(struct redirect *redirect, char *text)
+bool redirect_read_query(struct redirect *redirect, char *query)
 {
-	char *query = strchr(text, '?');
-	char *scheme = strchr(text, ':');
 	char *rest = NULL;
 
-	*redirect = (struct redirect){0};
-	if (!query || (query != text && (!scheme || scheme > query))) {
-		redirect->code = text;
-		return true;
-	}
-	redirect->is_address = true;
-	query[1 + strcspn(query + 1, "#")] = '\0';
-	for (char *each = strtok_r(query + 1, "&", &rest); each;
-		each = strtok_r(NULL, "&", &rest)) {
+	*redirect = (struct redirect){.is_address = true};
+	for (char *each = strtok_r(query, "&", &rest); each; each = strtok_r(NULL, "&", &rest)) {
 		if (!take(redirect, each)) {
 			return false;
 		}
 	}
 	return redirect->code || redirect->error;
+}
+
+bool redirect_read(struct redirect *redirect, char *text)
+{
+	char *query = strchr(text, '?');
+	char *scheme = strchr(text, ':');
+
+	if (!query || (query != text && (!scheme || scheme > query))) {
+		*redirect = (struct redirect){.code = text};
+		return true;
+	}
+	query[1 + strcspn(query + 1, "#")] = '\0';
+	return redirect_read_query(redirect, query + 1);
 }

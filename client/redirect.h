@@ -17,3 +17,6 @@ struct redirect {
  * address with neither a code nor an error in it, or with a parameter twice.
  */
 bool redirect_read(struct redirect *redirect, char *text);
+
+/* The same of an address's query alone, what stands behind its question mark. */
+bool redirect_read_query(struct redirect *redirect, char *query);

@@ -4,6 +4,7 @@
 
 #include "client/explain.h"
 #include "client/health.h"
+#include "client/login.h"
 #include "client/print.h"
 #include "client/sign_in.h"
 
@@ -57,15 +58,25 @@ static const struct subcommand subcommands[] = {
 		"Has gctokend fetch a new token for PROFILE (default) now, and waits for it.\n"
 		"\n"
 		"  --json            as JSON\n"},
+	{"login", command_login, OPTION_BIT(OPTION_NO_BROWSER) | OPTION_BIT(OPTION_JSON), true,
+		false,
+		"Usage: gctoken login [PROFILE] [OPTION]...\n"
+		"\n"
+		"Signs PROFILE (default) in with the browser of this machine, waits until that\n"
+		"is done, and prints the new state.\n"
+		"\n"
+		"  --no-browser      print the address to sign in at, and read from standard\n"
+		"                    input the address that the browser is then sent to\n"
+		"  --json            as JSON\n"},
 	{"authorize", command_authorize,
 		OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_STATE) |
 			OPTION_BIT(OPTION_REDIRECT_URI) | OPTION_BIT(OPTION_JSON),
 		true, false,
 		"Usage: gctoken authorize [PROFILE] [OPTION]...\n"
 		"\n"
-		"Signs PROFILE (default) in with a browser: prints the address to sign in at,\n"
-		"reads from standard input the address that the browser is then sent to, or the\n"
-		"code in it, and prints the new state.\n"
+		"Signs PROFILE (default) in with a browser elsewhere: prints the address to sign\n"
+		"in at, reads from standard input the address that the browser is then sent to,\n"
+		"or the code in it, and prints the new state.\n"
 		"\n"
 		"  --url             print the address and, on the next line, its state, and end\n"
 		"  --state S         read the address or code for the state S, which an earlier\n"
@@ -136,7 +147,8 @@ static const char help_whole[] =
 	"  services                     print what you may call\n"
 	"  exec [PROFILE] -- COMMAND    run COMMAND with a token in its environment\n"
 	"  refresh [PROFILE]            fetch a new token now\n"
-	"  authorize [PROFILE]          sign in with a browser\n"
+	"  login [PROFILE]              sign in with the browser of this machine\n"
+	"  authorize [PROFILE]          sign in with a browser elsewhere, or by a script\n"
 	"  set-token [PROFILE]          hand out the token on standard input\n"
 	"  explain [PROFILE]            print which rule grants or denies what\n"
 	"  health [PROFILE]             check the profiles for a monitoring system\n"

@@ -133,7 +133,7 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 			settings->name, settings->name);
 	} else if (settings->grant->parts & GRANT_CODE) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
-			"Profile %s needs a sign-in: gctoken authorize %s", settings->name,
+			"Profile %s needs a sign-in: gctoken login %s", settings->name,
 			settings->name);
 	} else {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,

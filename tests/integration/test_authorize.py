@@ -293,10 +293,10 @@ def test_refused_code_touches_no_running_session(daemon, server, name):
 
 def test_without_a_sign_in_callers_are_told_what_to_do(daemon, server):
     error = daemon.get()
-    assert error["code"] == "login_required" and "gctoken authorize default" in error["text"]
+    assert error["code"] == "login_required" and "gctoken login default" in error["text"]
     assert requests_of(daemon, server) == []
     done = daemon.gctoken("status")
-    assert "gctoken authorize default" in done.stdout
+    assert "gctoken login default" in done.stdout
 
 
 def test_second_code_waits_its_turn_and_its_state_stays_good(daemon, server):

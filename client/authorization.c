@@ -1,0 +1,62 @@
+#include "client/authorization.h"
+
+#include <errno.h>
+
+#include "client/ask.h"
+#include "client/output.h"
+
+/* Parameters with the profile and some texts, those not NULL; NULL when there is no memory. */
+static cJSON *parameters_of(const char *profile, const char *const texts[][2])
+{
+	cJSON *parameters = ask_parameters(profile);
+	bool good = parameters;
+
+	for (size_t i = 0; good && texts[i][0]; i++) {
+		good = ask_add_text(parameters, texts[i][0], texts[i][1]);
+	}
+	if (!good) {
+		cJSON_Delete(parameters);
+		return NULL;
+	}
+	return parameters;
+}
+
+const char *authorization_text(const struct reply *reply, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(reply->data, name));
+}
+
+int authorization_begin(struct connection *connection, const char *profile,
+	const char *redirect_uri, const char *state, struct reply *reply)
+{
+	cJSON *parameters = parameters_of(
+		profile, (const char *const[][2]){
+				 {"redirectUri", redirect_uri}, {"state", state}, {NULL, NULL}});
+	int status = EXIT_STATUS_FAILURE;
+
+	if (!parameters) {
+		return output_fail_memory();
+	}
+	status = ask(connection, "auth.getAuthorizeUrl", parameters, reply);
+	if (status == EXIT_STATUS_DONE &&
+		(!authorization_text(reply, "url") || !authorization_text(reply, "state") ||
+			!authorization_text(reply, "redirectUri"))) {
+		return ask_fail(connection, -EBADMSG);
+	}
+	return status;
+}
+
+int authorization_bring(struct connection *connection, const char *profile,
+	const char *redirect_uri, const char *state, const struct redirect *redirect,
+	struct reply *reply)
+{
+	const char *const code[][2] = {{"code", redirect->code}, {"state", state},
+		{"redirectUri", redirect_uri}, {NULL, NULL}};
+	const char *const refusal[][2] = {{"error", redirect->error},
+		{"errorDescription", redirect->error_description}, {"state", state}, {NULL, NULL}};
+	cJSON *parameters = parameters_of(profile, redirect->error ? refusal : code);
+
+	/* A person takes their time: what comes now has its own. */
+	connection->deadline_ms = 0;
+	return parameters ? ask_any(connection, "auth.authorize", parameters, reply) : -ENOMEM;
+}

@@ -1,0 +1,25 @@
+/*
+ * What is asked of the daemon for a sign-in with a browser: where the browser goes, and what to do
+ * with what it came back with. It does not know how a browser gets there and back.
+ */
+#pragma once
+
+#include "client/connection.h"
+#include "client/redirect.h"
+#include "proto/message.h"
+
+/*
+ * auth.getAuthorizeUrl: redirect_uri and state NULL for the profile's and a random one. Returns an
+ * exit status; if that is EXIT_STATUS_DONE, authorization_text() has "url", "state" and
+ * "redirectUri".
+ */
+int authorization_begin(struct connection *connection, const char *profile,
+	const char *redirect_uri, const char *state, struct reply *reply);
+
+/* A text in such a reply. */
+const char *authorization_text(const struct reply *reply, const char *name);
+
+/* auth.authorize, redirect_uri as above. Returns as ask_any() does. */
+int authorization_bring(struct connection *connection, const char *profile,
+	const char *redirect_uri, const char *state, const struct redirect *redirect,
+	struct reply *reply);

@@ -1,0 +1,27 @@
+/*
+ * What a person reads in the browser during a sign-in, as HTML. It does not know how it gets there.
+ */
+#pragma once
+
+#include "client/loopback/gate.h"
+#include "client/loopback/random.h"
+
+struct page {
+	int status; /* of HTTP */
+	char *html; /* owned */
+	/* Its style carries it, so that the Content-Security-Policy can allow that and no other. */
+	char nonce[RANDOM_SIZE];
+};
+
+/* What a request gets that brings nothing: not GATE_GO_ON and GATE_CAME_BACK. The page_…()
+ * return 0, or -errno; texts may come from anywhere. */
+int page_verdict(struct page *page, enum gate_verdict verdict);
+
+/* Somebody has signed in. account NULL: nobody knows who. */
+int page_signed_in(
+	struct page *page, const char *profile, const char *account, const char *login_url);
+
+/* why is for people, as gctoken tells it. */
+int page_failed(struct page *page, const char *profile, const char *why);
+
+void page_done(struct page *page);

@@ -1,0 +1,228 @@
+#include "client/loopback/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	BACKLOG = 16,
+	HEADERS_MAX = 64 * 1024, /* the cookies of all that is served on this host are among them */
+	BODY_MAX = 1024,
+	IDLE_S = 30,     /* a request not complete */
+	PORT_TRIES = 16, /* until one is free on all addresses */
+	ADDRESSES = 2,   /* of a host */
+	POLICY_SIZE = 200,
+};
+
+struct server {
+	struct event_base *base;
+	struct evhttp *http;
+	const struct server_ops *ops;
+	void *context;
+};
+
+/* ---- requests */
+
+static void sent(struct evhttp_request *request, void *arg)
+{
+	struct server *server = arg;
+
+	server->ops->sent(server->context);
+}
+
+static void add_headers(struct evhttp_request *http, const struct server_reply *reply)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(http);
+	char policy[POLICY_SIZE];
+
+	snprintf(policy, sizeof(policy),
+		"default-src 'none'; img-src data:; style-src 'nonce-%s'; base-uri 'none'; "
+		"form-action 'none'; frame-ancestors 'none'",
+		reply->page.nonce);
+	evhttp_add_header(headers, "Content-Security-Policy", policy);
+	evhttp_add_header(headers, "Content-Type", "text/html; charset=utf-8");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Connection", "close");
+	if (reply->location) {
+		evhttp_add_header(headers, "Location", reply->location);
+	}
+	if (*reply->set_cookie) {
+		evhttp_add_header(headers, "Set-Cookie", reply->set_cookie);
+	}
+}
+
+static void send_reply(
+	struct server *server, struct evhttp_request *http, const struct server_reply *reply)
+{
+	add_headers(http, reply);
+	if (reply->page.html) {
+		evbuffer_add(evhttp_request_get_output_buffer(http), reply->page.html,
+			strlen(reply->page.html));
+	}
+	if (reply->last) {
+		evhttp_request_set_on_complete_cb(http, sent, server);
+	}
+	evhttp_send_reply(http, reply->page.status, NULL, NULL);
+}
+
+static void take(struct evhttp_request *http, void *arg)
+{
+	struct server *server = arg;
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(http);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
+	const char *query = evhttp_uri_get_query(uri);
+	const char *path = evhttp_uri_get_path(uri);
+	char *copy = query ? strdup(query) : NULL;
+	/* A request to a proxy names another host in its first line. */
+	const struct gate_request request = {
+		.host = evhttp_uri_get_host(uri) ? NULL : evhttp_find_header(headers, "Host"),
+		.cookie = evhttp_find_header(headers, "Cookie"),
+		.path = path ? path : "",
+		.query = copy,
+	};
+	struct server_reply reply = {.page.status = HTTP_INTERNAL};
+
+	server->ops->take(server->context, &request, &reply);
+	send_reply(server, http, &reply);
+	page_done(&reply.page);
+	if (copy) {
+		explicit_bzero(copy, strlen(query));
+		free(copy);
+	}
+}
+
+/* ---- listening */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* The addresses that a browser may try for a host; all of them have to be ours. */
+static size_t addresses_of(const struct place *place, union address ret[ADDRESSES])
+{
+	bool is_name = strcmp(place->host, "localhost") == 0;
+	size_t n = 0;
+
+	if (*place->host != '[') {
+		ret[n].in = (struct sockaddr_in){.sin_family = AF_INET};
+		inet_pton(AF_INET, is_name ? "127.0.0.1" : place->host, &ret[n].in.sin_addr);
+		n++;
+	}
+	if (*place->host == '[' || is_name) {
+		ret[n++].in6 = (struct sockaddr_in6){
+			.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	}
+	return n;
+}
+
+/* Returns 0 with a listener and its port, or -errno. */
+static int listen_on(struct server *server, union address *address, int port,
+	struct evhttp_bound_socket **ret_bound, int *ret_port)
+{
+	static const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
+				      LEV_OPT_REUSEABLE;
+	bool is_in6 = address->any.sa_family == AF_INET6;
+	socklen_t len = is_in6 ? sizeof(address->in6) : sizeof(address->in);
+	in_port_t *where = is_in6 ? &address->in6.sin6_port : &address->in.sin_port;
+	struct evconnlistener *listener;
+
+	*where = htons((in_port_t)port);
+	listener = evconnlistener_new_bind(
+		server->base, NULL, NULL, flags, BACKLOG, &address->any, (int)len);
+	if (!listener) {
+		return errno > 0 ? -errno : -ENOMEM;
+	}
+	if (getsockname(evconnlistener_get_fd(listener), &address->any, &len) == 0) {
+		*ret_bound = evhttp_bind_listener(server->http, listener);
+	}
+	if (!*ret_bound) {
+		evconnlistener_free(listener);
+		return -ENOMEM;
+	}
+	*ret_port = ntohs(*where);
+	return 0;
+}
+
+static bool is_missing(int r)
+{
+	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
+}
+
+/* Listens on all addresses or on none. */
+static int listen_on_all(struct server *server, const struct place *place, int *ret_port)
+{
+	union address addresses[ADDRESSES];
+	struct evhttp_bound_socket *bound[ADDRESSES] = {NULL};
+	size_t n = addresses_of(place, addresses);
+	int port = place->port, r = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < n && (r == 0 || is_missing(r)); i++) {
+		r = listen_on(server, &addresses[i], port, &bound[i], &port);
+		any = any || r == 0;
+	}
+	if (r == 0 || (any && is_missing(r))) {
+		*ret_port = port; /* a machine may have one of IPv4 and IPv6 alone */
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (bound[i]) {
+			evhttp_del_accept_socket(server->http, bound[i]);
+		}
+	}
+	return r;
+}
+
+int server_listen(struct server *server, struct place *place)
+{
+	int tries = place->port == 0 ? PORT_TRIES : 1;
+	int r = -EADDRINUSE;
+
+	for (; tries > 0 && r == -EADDRINUSE; tries--) {
+		r = listen_on_all(server, place, &place->port);
+	}
+	return r;
+}
+
+struct server *server_new(struct event_base *base, const struct server_ops *ops, void *context)
+{
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (!server) {
+		return NULL;
+	}
+	server->http = evhttp_new(base);
+	if (!server->http) {
+		free(server);
+		return NULL;
+	}
+	server->base = base;
+	server->ops = ops;
+	server->context = context;
+	evhttp_set_gencb(server->http, take, server);
+	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET);
+	evhttp_set_timeout(server->http, IDLE_S);
+	evhttp_set_max_headers_size(server->http, HEADERS_MAX);
+	evhttp_set_max_body_size(server->http, BODY_MAX);
+	return server;
+}
+
+void server_free(struct server *server)
+{
+	if (server) {
+		evhttp_free(server->http);
+		free(server);
+	}
+}
