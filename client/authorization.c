@@ -1,6 +1,8 @@
 #include "client/authorization.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "client/ask.h"
 #include "client/output.h"
@@ -46,15 +48,42 @@ int authorization_begin(struct connection *connection, const char *profile,
 	return status;
 }
 
+/* A lifetime that is no number of seconds is left out: the daemon may know another. */
+static bool add_lifetime(cJSON *parameters, const char *seconds)
+{
+	if (!seconds || *seconds == '\0' || seconds[strspn(seconds, "0123456789")] != '\0') {
+		return true;
+	}
+	return cJSON_AddNumberToObject(parameters, "expiresIn", strtod(seconds, NULL));
+}
+
+/* NULL when there is no memory. */
+static cJSON *parameters_of_redirect(const char *profile, const char *redirect_uri,
+	const char *state, const struct redirect *redirect)
+{
+	const char *const refusal[][2] = {{"error", redirect->error},
+		{"errorDescription", redirect->error_description}, {"state", state}, {NULL, NULL}};
+	const char *const code[][2] = {{"code", redirect->code}, {"state", state},
+		{"redirectUri", redirect_uri}, {NULL, NULL}};
+	const char *const token[][2] = {{"token", redirect->token}, {"state", state}, {NULL, NULL}};
+	cJSON *parameters;
+
+	if (redirect->error || !redirect->token) {
+		return parameters_of(profile, redirect->error ? refusal : code);
+	}
+	parameters = parameters_of(profile, token);
+	if (parameters && !add_lifetime(parameters, redirect->expires_in)) {
+		cJSON_Delete(parameters);
+		return NULL;
+	}
+	return parameters;
+}
+
 int authorization_bring(struct connection *connection, const char *profile,
 	const char *redirect_uri, const char *state, const struct redirect *redirect,
 	struct reply *reply)
 {
-	const char *const code[][2] = {{"code", redirect->code}, {"state", state},
-		{"redirectUri", redirect_uri}, {NULL, NULL}};
-	const char *const refusal[][2] = {{"error", redirect->error},
-		{"errorDescription", redirect->error_description}, {"state", state}, {NULL, NULL}};
-	cJSON *parameters = parameters_of(profile, redirect->error ? refusal : code);
+	cJSON *parameters = parameters_of_redirect(profile, redirect_uri, state, redirect);
 
 	/* A person takes their time: what comes now has its own. */
 	connection->deadline_ms = 0;

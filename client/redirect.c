@@ -46,6 +46,8 @@ static bool take(struct redirect *redirect, char *name)
 		const char **value;
 	} known[] = {
 		{"code", &redirect->code},
+		{"access_token", &redirect->token},
+		{"expires_in", &redirect->expires_in},
 		{"state", &redirect->state},
 		{"error", &redirect->error},
 		{"error_description", &redirect->error_description},
@@ -67,28 +69,44 @@ static bool take(struct redirect *redirect, char *name)
 	return true;
 }
 
-bool redirect_read_query(struct redirect *redirect, char *query)
+static bool take_all(struct redirect *redirect, char *part)
 {
 	char *rest = NULL;
 
-	*redirect = (struct redirect){.is_address = true};
-	for (char *each = strtok_r(query, "&", &rest); each; each = strtok_r(NULL, "&", &rest)) {
+	for (char *each = strtok_r(part, "&", &rest); each; each = strtok_r(NULL, "&", &rest)) {
 		if (!take(redirect, each)) {
 			return false;
 		}
 	}
-	return redirect->code || redirect->error;
+	return true;
+}
+
+static bool has_answer(const struct redirect *redirect)
+{
+	return redirect->code || redirect->token || redirect->error;
+}
+
+bool redirect_read_part(struct redirect *redirect, char *part)
+{
+	*redirect = (struct redirect){.is_address = true};
+	return take_all(redirect, part) && has_answer(redirect);
 }
 
 bool redirect_read(struct redirect *redirect, char *text)
 {
-	char *query = strchr(text, '?');
+	char *query = strpbrk(text, "?#");
 	char *scheme = strchr(text, ':');
+	char *fragment;
 
 	if (!query || (query != text && (!scheme || scheme > query))) {
 		*redirect = (struct redirect){.code = text};
 		return true;
 	}
-	query[1 + strcspn(query + 1, "#")] = '\0';
-	return redirect_read_query(redirect, query + 1);
+	*redirect = (struct redirect){.is_address = true};
+	fragment = strchr(query, '#');
+	if (fragment) {
+		*fragment++ = '\0';
+	}
+	return (*query == '\0' || take_all(redirect, query + 1)) &&
+	       (!fragment || take_all(redirect, fragment)) && has_answer(redirect);
 }

@@ -54,8 +54,8 @@ static int read_and_bring(
 		return status;
 	}
 	if (!redirect_read(&redirect, line)) {
-		print_error("there is neither a code nor an error in that address; copy the whole "
-			    "of what the browser shows after the sign-in");
+		print_error("there is neither a code nor an error in that address, nor a token; "
+			    "copy the whole of what the browser shows after the sign-in");
 		return EXIT_STATUS_FAILURE;
 	}
 	if (redirect.is_address && (!redirect.state || strcmp(redirect.state, state) != 0)) {

@@ -8,6 +8,7 @@
 #include "core/quota.h"
 #include "core/settings.h"
 #include "explain.h"
+#include "plant.h"
 #include "proto/message.h"
 #include "sign_in.h"
 #include "view.h"
@@ -160,10 +161,10 @@ static const struct endpoint endpoints[] = {
 	{"auth.getAuthorizeUrl", ACCESS_GET_AUTHORIZE_URL, PROFILE | REDIRECT_URI | STATE,
 		sign_in_check_url, sign_in_url},
 	{"auth.authorize", ACCESS_AUTHORIZE,
-		PROFILE | CODE | STATE | REDIRECT_URI | CODE_VERIFIER | REFUSAL, sign_in_check_code,
-		sign_in_code},
+		PROFILE | CODE | STATE | REDIRECT_URI | CODE_VERIFIER | REFUSAL | TOKEN | EXPIRY,
+		sign_in_check_code, sign_in_code},
 	{"auth.setAccessToken", ACCESS_SET_ACCESS_TOKEN, PROFILE | TOKEN | EXPIRY,
-		sign_in_check_token, sign_in_token},
+		plant_check_access_token, plant_access_token},
 	{"system.getAllowedServices", ACCESS_RIGHTS, 0, NULL, get_allowed_services},
 	{"system.getStatus", ACCESS_RIGHTS, 0, NULL, get_status},
 	{"system.explain", ACCESS_RIGHTS, PROFILE | SUBJECT, explain_check, explain},

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "call.h"
-#include "core/answer.h"
 #include "core/authorize.h"
 #include "core/broker.h"
 #include "core/code.h"
@@ -13,8 +12,7 @@
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/text.h"
-#include "core/token.h"
-#include "proto/date.h"
+#include "plant.h"
 #include "proto/message.h"
 #include "view.h"
 
@@ -22,8 +20,7 @@ enum {
 	CODE_MAX = 4096,   /* characters of a code */
 	VERIFIER_MIN = 43, /* RFC 7636 section 4.1 */
 	VERIFIER_MAX = 128,
-	LIFETIME_MIN_MS = 1000, /* a token with less left is of no use */
-	NAMES_SIZE = 256,       /* of a list of grants */
+	NAMES_SIZE = 256, /* of a list of grants */
 };
 
 static bool has(const struct call *call, enum call_parameter parameter)
@@ -52,19 +49,20 @@ static bool is_visible(const char *text)
 	return true;
 }
 
-/* ---- what every code needs */
+/* ---- what every browser needs */
 
-static bool takes_codes(const struct call *call)
+/* Whether somebody signs in for the profile with a browser. */
+static bool takes_browsers(const struct call *call)
 {
 	const struct settings *settings = call->profile->settings;
 	char names[NAMES_SIZE] = "";
 	size_t len = 0;
 
-	if (settings->grant->parts & GRANT_CODE) {
+	if (settings->grant->parts & GRANT_BROWSER) {
 		return true;
 	}
 	for (size_t i = 0; grant_name(i); i++) {
-		if ((grant_find(grant_name(i))->parts & GRANT_CODE) && len < sizeof(names)) {
+		if ((grant_find(grant_name(i))->parts & GRANT_BROWSER) && len < sizeof(names)) {
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 				len > 0 ? " or " : "", grant_name(i));
 		}
@@ -115,7 +113,7 @@ void sign_in_url(struct call *call)
 	cJSON *data;
 	char *url;
 
-	if (!takes_codes(call) || !takes_redirect(call)) {
+	if (!takes_browsers(call) || !takes_redirect(call)) {
 		return;
 	}
 	if (wish.state &&
@@ -134,6 +132,7 @@ void sign_in_url(struct call *call)
 	cJSON_AddStringToObject(data, "url", url);
 	cJSON_AddStringToObject(data, "state", pending->state);
 	cJSON_AddStringToObject(data, "redirectUri", pending->redirect_uri);
+	cJSON_AddStringToObject(data, "responseType", authorize_response_type(profile->settings));
 	cJSON_AddItemToObject(
 		data, "expiresAt", view_time(pending->expires_ms, call_wall_offset(call->shared)));
 	free(url);
@@ -142,14 +141,33 @@ void sign_in_url(struct call *call)
 
 /* ---- auth.authorize */
 
+/* Or what goes with one. */
+static bool has_token(const struct call *call)
+{
+	return has(call, PARAMETER_TOKEN) || has(call, PARAMETER_EXPIRATION) ||
+	       has(call, PARAMETER_EXPIRES_IN);
+}
+
 static bool check_refusal(const struct call *call)
 {
 	if (!has(call, PARAMETER_STATE) || has(call, PARAMETER_CODE) ||
-		has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER)) {
+		has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER) ||
+		has_token(call)) {
 		return wrong(call, "Beside error write state and, where there is one, "
 				   "errorDescription, and nothing else");
 	}
 	return true;
+}
+
+static bool check_token(const struct call *call)
+{
+	if (!has(call, PARAMETER_TOKEN) || !has(call, PARAMETER_STATE) ||
+		has(call, PARAMETER_CODE) || has(call, PARAMETER_REDIRECT_URI) ||
+		has(call, PARAMETER_CODE_VERIFIER)) {
+		return wrong(call, "Beside token write state and, where it is known, expiresIn or "
+				   "expiration, and nothing else");
+	}
+	return plant_check(call, false);
 }
 
 static bool check_verifier(const struct call *call)
@@ -174,6 +192,9 @@ bool sign_in_check_code(struct call *call)
 	}
 	if (has(call, PARAMETER_ERROR_DESCRIPTION)) {
 		return wrong(call, "errorDescription goes with error alone");
+	}
+	if (has_token(call)) {
+		return check_token(call);
 	}
 	if (!has(call, PARAMETER_CODE)) {
 		return wrong(call, "code is missing: bring what the browser came back with, code "
@@ -282,13 +303,35 @@ static void exchange_foreign(const struct call *call)
 	}
 }
 
+/* RFC 6749 section 4.2.2. */
+static void plant_pending(const struct call *call)
+{
+	struct authorize *pending = find_pending(call);
+	int64_t lifetime_ms;
+
+	if (pending && plant_lifetime(call, &lifetime_ms)) {
+		authorize_end(&call->profile->authorizations, pending);
+		broker_changed(call->shared->broker, call->profile);
+		plant(call, lifetime_ms);
+	}
+}
+
 void sign_in_code(struct call *call)
 {
-	if (!takes_codes(call)) {
+	const struct settings *settings = call->profile->settings;
+	bool is_implicit = settings->grant->parts & GRANT_IMPLICIT;
+
+	if (!takes_browsers(call)) {
 		return;
 	}
 	if (has(call, PARAMETER_ERROR)) {
 		take_refusal(call);
+	} else if (is_implicit != has(call, PARAMETER_TOKEN)) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"Profile %s has grant = %s: bring the %s that the browser came back with",
+			settings->name, settings->grant->name, is_implicit ? "token" : "code");
+	} else if (is_implicit) {
+		plant_pending(call);
 	} else if (!call_may_wait(call)) {
 		return; /* the code would be spent, and nobody told what came of it */
 	} else if (has(call, PARAMETER_STATE)) {
@@ -296,74 +339,4 @@ void sign_in_code(struct call *call)
 	} else {
 		exchange_foreign(call);
 	}
-}
-
-/* ---- auth.setAccessToken */
-
-/* What is left of the token's life; false after the caller was told that it is too little. */
-static bool read_lifetime(const struct call *call, int64_t *ret_ms)
-{
-	static const int64_t max_ms = SETTINGS_LIFETIME_MAX_S * INT64_C(1000);
-	const struct parameter *expires_in = call->given[PARAMETER_EXPIRES_IN];
-	const char *expiration = call_text(call, PARAMETER_EXPIRATION);
-	int64_t unix_ms = 0;
-
-	if (expires_in) {
-		*ret_ms = expires_in->number < SETTINGS_LIFETIME_MAX_S
-				  ? (int64_t)(expires_in->number * 1000)
-				  : max_ms;
-		return *ret_ms >= LIFETIME_MIN_MS ||
-		       wrong(call, "expiresIn has to be a number of seconds, 1 or more");
-	}
-	if (!date_parse(expiration, &unix_ms)) {
-		return wrong(call, "expiration has to be a date and time with Z or an offset, such "
-				   "as 2026-11-21T18:00:00Z or 2026-11-21T19:00:00+01:00");
-	}
-	*ret_ms = unix_ms - call->now_ms - call_wall_offset(call->shared);
-	if (*ret_ms > max_ms) {
-		*ret_ms = max_ms;
-	}
-	return *ret_ms >= LIFETIME_MIN_MS ||
-	       wrong(call, "expiration has passed, or is less than a second ahead");
-}
-
-bool sign_in_check_token(struct call *call)
-{
-	const char *token = call_text(call, PARAMETER_TOKEN);
-	int64_t lifetime_ms;
-
-	if (!token) {
-		return wrong(call, "token is missing");
-	}
-	if (token[0] == '\0' || length(call, PARAMETER_TOKEN) > ANSWER_TOKEN_MAX ||
-		strpbrk(token, "\r\n")) {
-		return call_fail(call, ERROR_INVALID_REQUEST,
-			"token has to be 1 to %d bytes without line breaks", ANSWER_TOKEN_MAX);
-	}
-	if (has(call, PARAMETER_EXPIRATION) == has(call, PARAMETER_EXPIRES_IN)) {
-		return wrong(call, "Say until when the token is valid: either expiration, a date "
-				   "and time, or expiresIn, seconds from now");
-	}
-	return read_lifetime(call, &lifetime_ms);
-}
-
-void sign_in_token(struct call *call)
-{
-	const struct json_value *value = &call->given[PARAMETER_TOKEN]->value;
-	int64_t lifetime_ms = 0;
-	struct secret *secret;
-	struct token *token;
-	struct answer outcome;
-
-	if (!read_lifetime(call, &lifetime_ms)) {
-		return;
-	}
-	secret = secret_new(value->text, value->len);
-	token = secret ? token_new(secret, call->now_ms, lifetime_ms) : NULL;
-	if (!token) {
-		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
-		return;
-	}
-	outcome = broker_plant(call->shared->broker, call->profile, token, call->now_ms);
-	call_answer_outcome(call, &outcome);
 }

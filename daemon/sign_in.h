@@ -1,6 +1,6 @@
 /*
  * The endpoints by which people and programs bring what a profile cannot get by itself: a code from
- * the authorization endpoint, or a token. It does not know who may call them.
+ * the authorization endpoint, or a token that came from there. It does not know who may call them.
  */
 #pragma once
 
@@ -15,7 +15,3 @@ void sign_in_url(struct call *call);
 /* auth.authorize */
 bool sign_in_check_code(struct call *call);
 void sign_in_code(struct call *call);
-
-/* auth.setAccessToken */
-bool sign_in_check_token(struct call *call);
-void sign_in_token(struct call *call);

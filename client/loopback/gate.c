@@ -62,12 +62,8 @@ static enum gate_verdict judge_page(struct gate *gate, bool known)
 	return GATE_TWO_BROWSERS;
 }
 
-static enum gate_verdict judge_return(
-	struct gate *gate, const struct gate_request *request, struct redirect *redirect)
+static enum gate_verdict judge_answer(struct gate *gate, const struct redirect *redirect)
 {
-	if (!request->query || !redirect_read_query(redirect, request->query)) {
-		return GATE_NO_ANSWER;
-	}
 	if (!redirect->state || !is_same(gate->state, redirect->state, strlen(redirect->state))) {
 		return GATE_WRONG_STATE;
 	}
@@ -75,10 +71,38 @@ static enum gate_verdict judge_return(
 	return GATE_CAME_BACK;
 }
 
-void gate_init(struct gate *gate, const struct place *place, const char *state,
+/* A fragment, by the page that it came to. */
+static enum gate_verdict judge_post(
+	struct gate *gate, const struct gate_request *request, struct redirect *redirect)
+{
+	char origin[PLACE_ORIGIN_SIZE];
+
+	place_origin(gate->place, origin);
+	if (!request->origin || strcmp(request->origin, origin) != 0) {
+		return GATE_WRONG_ORIGIN;
+	}
+	if (!request->body || !redirect_read_part(redirect, request->body)) {
+		return GATE_NO_ANSWER;
+	}
+	return judge_answer(gate, redirect);
+}
+
+static enum gate_verdict judge_return(
+	struct gate *gate, const struct gate_request *request, struct redirect *redirect)
+{
+	if (request->post) {
+		return judge_post(gate, request, redirect);
+	}
+	if (!request->query || !redirect_read_part(redirect, request->query)) {
+		return gate->takes_token ? GATE_FRAGMENT : GATE_NO_ANSWER;
+	}
+	return judge_answer(gate, redirect);
+}
+
+void gate_init(struct gate *gate, const struct place *place, const char *state, bool takes_token,
 	const char page[RANDOM_SIZE], const char cookie[RANDOM_SIZE])
 {
-	*gate = (struct gate){.place = place, .state = state};
+	*gate = (struct gate){.place = place, .state = state, .takes_token = takes_token};
 	snprintf(gate->page, sizeof(gate->page), "/%s", page);
 	snprintf(gate->cookie, sizeof(gate->cookie), "%s", cookie);
 }
@@ -96,10 +120,10 @@ enum gate_verdict gate_judge(
 	if (gate->over) {
 		return GATE_OVER;
 	}
-	if (is_same(gate->page, request->path, strlen(request->path))) {
+	if (!request->post && is_same(gate->page, request->path, strlen(request->path))) {
 		return judge_page(gate, known);
 	}
-	if (!place_is_path(gate->place, request->path)) {
+	if (!place_is_path(gate->place, request->path) || (request->post && !gate->takes_token)) {
 		return GATE_NOT_FOUND;
 	}
 	return known ? judge_return(gate, request, ret_redirect) : GATE_NO_COOKIE;

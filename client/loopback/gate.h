@@ -25,6 +25,7 @@ enum {
 struct gate {
 	const struct place *place; /* borrowed; where the browser is sent back to */
 	const char *state;         /* borrowed */
+	bool takes_token;          /* it comes in the fragment (RFC 6749 section 4.2.2) */
 	char page[GATE_PAGE_SIZE]; /* path of the page that is opened */
 	char cookie[RANDOM_SIZE];  /* its value */
 	bool opened;               /* a browser has got the cookie */
@@ -33,31 +34,35 @@ struct gate {
 
 /* What a browser asks; borrowed, NULL where it is not there. */
 struct gate_request {
-	const char *host, *cookie; /* headers */
+	bool post;
+	const char *host, *cookie, *origin; /* headers */
 	const char *path;
-	char *query; /* is written to */
+	char *query, *body; /* are written to */
 };
 
 enum gate_verdict {
 	GATE_GO_ON,        /* on to the authorization endpoint, with the cookie */
+	GATE_FRAGMENT,     /* back, with what only the browser sees: its page is to post it */
 	GATE_CAME_BACK,    /* the answer; it is over */
 	GATE_TWO_BROWSERS, /* the page was opened by another browser before: it is over, since one
 			      of the two is not the user's */
 	GATE_OPENED,       /* this browser has opened the page before */
 	GATE_WRONG_HOST,
 	GATE_NOT_FOUND,
-	GATE_NO_COOKIE,   /* back in a browser that was not sent off */
-	GATE_NO_ANSWER,   /* with neither a code nor an error */
-	GATE_WRONG_STATE, /* of another sign-in */
+	GATE_NO_COOKIE,    /* back in a browser that was not sent off */
+	GATE_WRONG_ORIGIN, /* posted by a page of somebody else */
+	GATE_NO_ANSWER,    /* with neither a code, a token nor an error */
+	GATE_WRONG_STATE,  /* of another sign-in */
 	GATE_OVER,
 	GATE_VERDICTS,
 };
 
 /* page and cookie are random. */
-void gate_init(struct gate *gate, const struct place *place, const char *state,
+void gate_init(struct gate *gate, const struct place *place, const char *state, bool takes_token,
 	const char page[RANDOM_SIZE], const char cookie[RANDOM_SIZE]);
 
-/* Judges a request. With GATE_CAME_BACK *ret_redirect is what came back, in request->query. */
+/* Judges a request. With GATE_CAME_BACK *ret_redirect is what came back, in the query or the body.
+ */
 enum gate_verdict gate_judge(
 	struct gate *gate, const struct gate_request *request, struct redirect *ret_redirect);
 

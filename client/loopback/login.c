@@ -346,6 +346,7 @@ static int serve(struct login *login)
 {
 	char page[RANDOM_SIZE], cookie[RANDOM_SIZE];
 	int status = begin_and_listen(login);
+	const char *type;
 
 	if (status != EXIT_STATUS_DONE) {
 		return status;
@@ -354,8 +355,9 @@ static int serve(struct login *login)
 		print_error("the system has no random numbers to give: %s", strerror(errno));
 		return EXIT_STATUS_FAILURE;
 	}
-	gate_init(&login->gate, &login->place, authorization_text(&login->begun, "state"), page,
-		cookie);
+	type = authorization_text(&login->begun, "responseType");
+	gate_init(&login->gate, &login->place, authorization_text(&login->begun, "state"),
+		type && strcmp(type, "token") == 0, page, cookie);
 	set_deadline(login);
 	open_browser(login);
 	event_base_dispatch(login->base);

@@ -12,6 +12,11 @@ static const struct {
 	int status;
 	const char *title, *text;
 } verdicts[GATE_VERDICTS] = {
+	[GATE_FRAGMENT] = {200, "Signing in",
+		"If nothing happens, allow scripts for this page and reload it, or press Ctrl-C in "
+		"the terminal and use gctoken login --no-browser."},
+	[GATE_WRONG_ORIGIN] = {403, "Another page",
+		"This was sent by a page that is not of the sign-in, and is not taken."},
 	[GATE_TWO_BROWSERS] = {403, "Opened in two browsers",
 		"This page was opened in another browser before. Nobody can tell which of the two "
 		"is yours, so the sign-in has ended. Begin again with gctoken login."},
@@ -45,6 +50,18 @@ static const char style[] =
 	"dt{color:#666}dd{margin:0;overflow-wrap:anywhere}"
 	"@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}"
 	"main{background:#242424}dt{color:#aaa}}";
+
+/* What stands behind the # goes no further than here, and the browser is made to forget it. */
+static const char script[] =
+	"const names = ['access_token', 'expires_in', 'state', 'error', 'error_description'];\n"
+	"const fragment = new URLSearchParams(location.hash.slice(1));\n"
+	"const form = document.forms[0];\n"
+	"history.replaceState(null, '', location.pathname);\n"
+	"for (const name of names.filter((name) => fragment.has(name))) {\n"
+	"  form.append(Object.assign(document.createElement('input'),\n"
+	"    { type: 'hidden', name, value: fragment.get(name) }));\n"
+	"}\n"
+	"form.submit();\n";
 
 /* Of text stands what can be seen, and nothing of it is HTML. */
 static void put_text(FILE *out, const char *text)
@@ -89,6 +106,7 @@ static FILE *begin(struct page *page, int status, bool good, const char *title, 
 
 	page->status = status;
 	page->html = NULL;
+	page->posts = false;
 	if (r == 0) {
 		out = open_memstream(&page->html, ret_len);
 	} else {
@@ -115,12 +133,18 @@ static int end(FILE *out)
 int page_verdict(struct page *page, enum gate_verdict verdict)
 {
 	size_t len;
-	FILE *out = begin(page, verdicts[verdict].status, false, verdicts[verdict].title, &len);
+	FILE *out = begin(page, verdicts[verdict].status, verdict == GATE_FRAGMENT,
+		verdicts[verdict].title, &len);
 
 	if (!out) {
 		return -errno;
 	}
 	fprintf(out, "<p>%s</p>\n", verdicts[verdict].text);
+	page->posts = verdict == GATE_FRAGMENT;
+	if (page->posts) {
+		fprintf(out, "<form method=\"post\"></form><script nonce=\"%s\">%s</script>\n",
+			page->nonce, script);
+	}
 	return end(out);
 }
 

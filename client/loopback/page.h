@@ -3,18 +3,23 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "client/loopback/gate.h"
 #include "client/loopback/random.h"
 
 struct page {
 	int status; /* of HTTP */
 	char *html; /* owned */
-	/* Its style carries it, so that the Content-Security-Policy can allow that and no other. */
+	bool posts; /* it has a script and a form */
+	/* Its style and script carry it, so that the Content-Security-Policy can allow those and no
+	 * others. */
 	char nonce[RANDOM_SIZE];
 };
 
-/* What a request gets that brings nothing: not GATE_GO_ON and GATE_CAME_BACK. The page_…()
- * return 0, or -errno; texts may come from anywhere. */
+/* What a request gets that brings nothing, with GATE_FRAGMENT a page that posts its fragment to
+ * where it stands; none for GATE_GO_ON and GATE_CAME_BACK. All return 0, or -errno; texts may come
+ * from anywhere. */
 int page_verdict(struct page *page, enum gate_verdict verdict);
 
 /* Somebody has signed in. account NULL: nobody knows who. */

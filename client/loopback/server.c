@@ -15,11 +15,11 @@
 enum {
 	BACKLOG = 16,
 	HEADERS_MAX = 64 * 1024, /* the cookies of all that is served on this host are among them */
-	BODY_MAX = 1024,
-	IDLE_S = 30,     /* a request not complete */
-	PORT_TRIES = 16, /* until one is free on all addresses */
-	ADDRESSES = 2,   /* of a host */
-	POLICY_SIZE = 200,
+	BODY_MAX = 256 * 1024,   /* a token, with each of its bytes as %41 */
+	IDLE_S = 30,             /* a request not complete */
+	PORT_TRIES = 16,         /* until one is free on all addresses */
+	ADDRESSES = 2,           /* of a host */
+	POLICY_SIZE = 300,
 };
 
 struct server {
@@ -44,13 +44,13 @@ static void add_headers(struct evhttp_request *http, const struct server_reply *
 	char policy[POLICY_SIZE];
 
 	snprintf(policy, sizeof(policy),
-		"default-src 'none'; img-src data:; style-src 'nonce-%s'; base-uri 'none'; "
-		"form-action 'none'; frame-ancestors 'none'",
-		reply->page.nonce);
+		"default-src 'none'; img-src data:; style-src 'nonce-%s'; script-src 'nonce-%s'; "
+		"form-action %s; base-uri 'none'; frame-ancestors 'none'",
+		reply->page.nonce, reply->page.nonce, reply->page.posts ? "'self'" : "'none'");
 	evhttp_add_header(headers, "Content-Security-Policy", policy);
 	evhttp_add_header(headers, "Content-Type", "text/html; charset=utf-8");
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+	evhttp_add_header(headers, "Referrer-Policy", "same-origin");
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "Connection", "close");
 	if (reply->location) {
@@ -75,6 +75,29 @@ static void send_reply(
 	evhttp_send_reply(http, reply->page.status, NULL, NULL);
 }
 
+/* A copy of the body, to be dropped; NULL when there is none. */
+static char *copy_body(struct evhttp_request *http, size_t *ret_len)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(http);
+	size_t len = evbuffer_get_length(body);
+	char *copy = len > 0 ? calloc(1, len + 1) : NULL;
+
+	if (copy) {
+		evbuffer_remove(body, copy, len);
+	}
+	*ret_len = len;
+	return copy;
+}
+
+/* Wipes len bytes, whatever was written to them since. */
+static void drop(char *text, size_t len)
+{
+	if (text) {
+		explicit_bzero(text, len);
+		free(text);
+	}
+}
+
 static void take(struct evhttp_request *http, void *arg)
 {
 	struct server *server = arg;
@@ -82,23 +105,24 @@ static void take(struct evhttp_request *http, void *arg)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
 	const char *query = evhttp_uri_get_query(uri);
 	const char *path = evhttp_uri_get_path(uri);
-	char *copy = query ? strdup(query) : NULL;
+	size_t body_len, query_len = query ? strlen(query) : 0;
 	/* A request to a proxy names another host in its first line. */
 	const struct gate_request request = {
+		.post = evhttp_request_get_command(http) == EVHTTP_REQ_POST,
 		.host = evhttp_uri_get_host(uri) ? NULL : evhttp_find_header(headers, "Host"),
 		.cookie = evhttp_find_header(headers, "Cookie"),
+		.origin = evhttp_find_header(headers, "Origin"),
 		.path = path ? path : "",
-		.query = copy,
+		.query = query ? strdup(query) : NULL,
+		.body = copy_body(http, &body_len),
 	};
 	struct server_reply reply = {.page.status = HTTP_INTERNAL};
 
 	server->ops->take(server->context, &request, &reply);
 	send_reply(server, http, &reply);
 	page_done(&reply.page);
-	if (copy) {
-		explicit_bzero(copy, strlen(query));
-		free(copy);
-	}
+	drop(request.query, query_len);
+	drop(request.body, body_len);
 }
 
 /* ---- listening */
@@ -212,7 +236,7 @@ struct server *server_new(struct event_base *base, const struct server_ops *ops,
 	server->ops = ops;
 	server->context = context;
 	evhttp_set_gencb(server->http, take, server);
-	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET);
+	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
 	evhttp_set_timeout(server->http, IDLE_S);
 	evhttp_set_max_headers_size(server->http, HEADERS_MAX);
 	evhttp_set_max_body_size(server->http, BODY_MAX);

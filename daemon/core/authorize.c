@@ -6,6 +6,7 @@
 
 #include "code.h"
 #include "encode.h"
+#include "grant.h"
 #include "secret.h"
 #include "settings.h"
 
@@ -142,19 +143,25 @@ struct authorize *authorize_find(
 	return NULL;
 }
 
-/* RFC 6749 section 4.1.1, RFC 7636 section 4.3; org and provider are Genesys Cloud's. NULL when
- * there is no memory. */
+const char *authorize_response_type(const struct settings *settings)
+{
+	return settings->grant->parts & GRANT_IMPLICIT ? "token" : "code";
+}
+
+/* RFC 6749 sections 4.1.1 and 4.2.1, RFC 7636 section 4.3; org and provider are Genesys Cloud's.
+ * NULL when there is no memory. */
 static char *compose_url(
 	const struct settings *settings, const struct authorize *pending, const char *challenge)
 {
+	bool is_implicit = settings->grant->parts & GRANT_IMPLICIT;
 	struct form query = {0}, url = {0};
 	const char *base = settings->authorize_url;
 
 	form_add(&query, "client_id", settings->client_id);
 	form_add(&query, "redirect_uri", pending->redirect_uri);
-	form_add(&query, "response_type", "code");
-	form_add(&query, "code_challenge", challenge);
-	form_add(&query, "code_challenge_method", "S256");
+	form_add(&query, "response_type", authorize_response_type(settings));
+	form_add(&query, "code_challenge", is_implicit ? NULL : challenge);
+	form_add(&query, "code_challenge_method", is_implicit ? NULL : "S256");
 	form_add(&query, "state", pending->state);
 	form_add(&query, "scope", settings->scope);
 	form_add(&query, "org", settings->org);

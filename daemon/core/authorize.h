@@ -63,6 +63,9 @@ int authorize_begin(struct authorize_list *list, const struct settings *settings
 	const struct authorize_random *random, const struct authorize_wish *wish, int64_t now_ms,
 	const struct authorize **ret_pending, char **ret_url);
 
+/* What such a request asks for (RFC 6749 section 3.1.1): "code", or "token". */
+const char *authorize_response_type(const struct settings *settings);
+
 /* The request of that uid with that state; NULL when there is none (any more). */
 struct authorize *authorize_find(
 	struct authorize_list *list, uid_t uid, const char *state, int64_t now_ms);

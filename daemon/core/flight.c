@@ -127,14 +127,14 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 
 	if (problem) {
 		grant_fail(&result, GRANT_PERMANENT, "%s", problem);
+	} else if (settings->grant->parts & GRANT_BROWSER) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s needs a sign-in: gctoken login %s", settings->name,
+			settings->name);
 	} else if (settings->grant->parts & GRANT_PLANTED) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"Profile %s has no token; give it one: gctoken set-token %s",
 			settings->name, settings->name);
-	} else if (settings->grant->parts & GRANT_CODE) {
-		grant_fail(&result, GRANT_LOGIN_REQUIRED,
-			"Profile %s needs a sign-in: gctoken login %s", settings->name,
-			settings->name);
 	} else {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"The refresh token of profile %s has been used up; put a new one in its "

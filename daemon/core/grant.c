@@ -19,6 +19,7 @@
 static const struct grant *const grants[] = {
 	&grant_authorization_code,
 	&grant_client_credentials,
+	&grant_implicit,
 	&grant_pkce,
 	&grant_refresh_token,
 	&grant_saml2_bearer,

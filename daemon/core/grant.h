@@ -29,6 +29,8 @@ enum grant_part {
 	GRANT_SEED = 1 << 2,      /* begins with a refresh token of the configuration */
 	GRANT_SESSION = 1 << 3,   /* goes on with the refresh token of the last answer */
 	GRANT_PLANTED = 1 << 4,   /* asks for nothing: its token is given by auth.setAccessToken */
+	GRANT_IMPLICIT = 1 << 6,  /* or comes from the authorization endpoint */
+	GRANT_BROWSER = GRANT_CODE | GRANT_IMPLICIT, /* somebody signs in with a browser */
 };
 
 /* What an attempt sends beside the settings; borrowed, NULL where there is none. A refresh token
@@ -115,6 +117,7 @@ void grant_fill_refresh(
 /* The rows of the table, a file each. */
 extern const struct grant grant_authorization_code;
 extern const struct grant grant_client_credentials;
+extern const struct grant grant_implicit;
 extern const struct grant grant_pkce;
 extern const struct grant grant_refresh_token;
 extern const struct grant grant_saml2_bearer;

@@ -17,6 +17,9 @@ static void say(char why[REASON_SIZE], const char *text)
 /* Why there is no time to tell. */
 static const char *why_never(const struct profile *profile)
 {
+	if (profile->settings->grant->parts & GRANT_IMPLICIT) {
+		return "never by itself: a sign-in brings the token";
+	}
 	if (profile->settings->grant->parts & GRANT_PLANTED) {
 		return "never by itself: auth.setAccessToken brings the token";
 	}

@@ -61,9 +61,9 @@ struct settings {
 	char *private_key_id; /* kid, NULL: none */
 	enum signing_alg signing_alg;
 	struct settings_secret secrets[SETTINGS_SECRETS];
-	char *org;           /* org_name of saml2_bearer, org of the code grants */
-	char *provider;      /* of the code grants, there together with org */
-	char *redirect_uri;  /* of the code grants; the registered one */
+	char *org;           /* org_name of saml2_bearer, org of the browser's grants */
+	char *provider;      /* of the browser's grants, there together with org */
+	char *redirect_uri;  /* of the browser's grants; the registered one */
 	char *authorize_url; /* authorize_url, or the login server's /oauth/authorize */
 	char *token_url;     /* token_url, or the login server's or gateway's /oauth/token */
 	char *token_host;    /* host:port of token_url, lower case; attempts are counted by it */

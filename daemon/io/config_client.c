@@ -150,7 +150,7 @@ void config_client_read(const struct config_values *values,
 		return;
 	}
 	planted = settings->grant->parts & GRANT_PLANTED;
-	if (!settings->client_id && !planted) {
+	if (!settings->client_id && (!planted || (settings->grant->parts & GRANT_IMPLICIT))) {
 		config_values_error(values, CONFIG_KEY_CLIENT_ID,
 			"this is missing; write the id of the OAuth client");
 	}

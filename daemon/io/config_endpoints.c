@@ -9,6 +9,7 @@
 #include "config_entries.h"
 #include "config_url.h"
 #include "config_values.h"
+#include "core/grant.h"
 #include "core/settings.h"
 
 #define TOKEN_PATH     "/oauth/token"
@@ -196,6 +197,17 @@ void config_endpoints_read(const struct config_values *values, struct settings *
 	check_gateway(values);
 }
 
+/* Where no token is requested, the login server is the one that browsers go to. */
+static void take_login_of_authorize(const struct config_values *values, struct settings *settings)
+{
+	free(settings->login_url);
+	settings->login_url = base_url(values, settings->authorize_url, AUTHORIZE_PATH);
+	if (!values->entries[CONFIG_KEY_HOST] && !values->entries[CONFIG_KEY_GATEWAY_HOST]) {
+		free(settings->api_url);
+		settings->api_url = NULL;
+	}
+}
+
 void config_endpoints_read_authorize(const struct config_values *values, struct settings *settings)
 {
 	struct config_url url;
@@ -216,5 +228,9 @@ void config_endpoints_read_authorize(const struct config_values *values, struct 
 	if (right) {
 		settings->authorize_url = config_values_strdup(values, url.text);
 		config_url_done(&url);
+	}
+	if (settings->authorize_url && values->entries[CONFIG_KEY_AUTHORIZE_URL] &&
+		(settings->grant->parts & GRANT_IMPLICIT)) {
+		take_login_of_authorize(values, settings);
 	}
 }

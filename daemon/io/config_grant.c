@@ -28,12 +28,13 @@ static const struct grant_key grant_keys[] = {
 	{CONFIG_KEY_ORG_NAME, GRANT_ASSERTION, 0},
 	{CONFIG_KEY_ASSERTION_FILE, GRANT_ASSERTION, 0},
 	{CONFIG_KEY_ASSERTION_CREDENTIAL, GRANT_ASSERTION, 0},
-	{CONFIG_KEY_REDIRECT_URI, GRANT_CODE, 0},
-	{CONFIG_KEY_AUTHORIZE_URL, GRANT_CODE, 0},
-	{CONFIG_KEY_ORG, GRANT_CODE, 0},
-	{CONFIG_KEY_PROVIDER, GRANT_CODE, 0},
+	{CONFIG_KEY_REDIRECT_URI, GRANT_BROWSER, 0},
+	{CONFIG_KEY_AUTHORIZE_URL, GRANT_BROWSER, 0},
+	{CONFIG_KEY_ORG, GRANT_BROWSER, 0},
+	{CONFIG_KEY_PROVIDER, GRANT_BROWSER, 0},
 	{CONFIG_KEY_REFRESH_TOKEN_FILE, GRANT_SEED, 0},
 	{CONFIG_KEY_REFRESH_TOKEN_CREDENTIAL, GRANT_SEED, 0},
+	{CONFIG_KEY_TOKEN_URL, 0, GRANT_IMPLICIT},
 	{CONFIG_KEY_CLIENT_SECRET, 0, GRANT_PLANTED},
 	{CONFIG_KEY_CLIENT_SECRET_FILE, 0, GRANT_PLANTED},
 	{CONFIG_KEY_CLIENT_SECRET_CREDENTIAL, 0, GRANT_PLANTED},
@@ -78,7 +79,7 @@ static void check_keys(const struct config_values *values, const struct grant *g
 
 static void find_grant(const struct config_values *values, struct settings *settings)
 {
-	static const char *const later[] = {"implicit", "device", "messenger", NULL};
+	static const char *const later[] = {"device", "messenger", NULL};
 	const char *names[NAMES_MAX + 1] = {NULL};
 	int n;
 
@@ -145,7 +146,7 @@ void config_grant_read(const struct config_values *values, struct settings *sett
 	if (settings->grant->parts & GRANT_ASSERTION) {
 		read_assertion(values, settings);
 	}
-	if (settings->grant->parts & GRANT_CODE) {
+	if (settings->grant->parts & GRANT_BROWSER) {
 		config_endpoints_read_authorize(values, settings);
 		read_redirect_uri(values, settings);
 		read_provider(values, settings);

@@ -96,7 +96,7 @@ def test_the_address_is_that_of_rfc_6749_and_rfc_7636(daemon, server):
     begun = begin(daemon)
     query = query_of(begun["url"])
     assert begun["url"].startswith(server.http + "/oauth/authorize?")
-    assert set(begun) == {"url", "state", "redirectUri", "expiresAt"} and begun["redirectUri"] == REDIRECT_URI
+    assert set(begun) == {"url", "state", "redirectUri", "responseType", "expiresAt"} and begun["redirectUri"] == REDIRECT_URI
     assert len(begun["state"]) == 43 and len(query.pop("code_challenge")) == 43
     assert query == {"client_id": "app", "redirect_uri": REDIRECT_URI, "response_type": "code",
                      "code_challenge_method": "S256", "state": begun["state"]}
@@ -326,7 +326,7 @@ def test_grants_without_codes_say_which_take_them(server, grant):
     with Daemon(profile(server, **keys)) as daemon:
         for request, parameters in ((URL, {}), (AUTHORIZE, {"code": "c0de"}), (AUTHORIZE, {"state": "s", "error": "x"})):
             text = expect_invalid(daemon.ask(request, parameters))
-            assert "grant = authorization_code or pkce" in text and f"grant = {grant}" in text
+            assert "grant = authorization_code or implicit or pkce" in text and f"grant = {grant}" in text
 
 
 HUSH = "hush-hush"
@@ -399,7 +399,7 @@ def test_gctoken_takes_the_code_or_the_address(daemon, server, form):
 def test_gctoken_says_it_in_json(daemon, server):
     state = "state-of-the-script"
     begun = json.loads(daemon.gctoken("authorize", "default", "--url", "--state", state, "--json").stdout)
-    assert set(begun) == {"url", "state", "redirectUri", "expiresAt"} and begun["state"] == state
+    assert set(begun) == {"url", "state", "redirectUri", "responseType", "expiresAt"} and begun["state"] == state
     back = come_back(daemon, server, begun)
     done = daemon.gctoken("authorize", "--state", state, "--json", input=back["code"])
     assert json.loads(done.stdout)["state"] == "fresh"
@@ -442,7 +442,7 @@ def test_gctoken_exits_with_5_for_a_refused_code(daemon, server):
 def test_gctoken_exits_with_1_for_a_grant_without_codes():
     with Sandbox() as server, Daemon(profile(server)) as daemon:
         done = daemon.gctoken("authorize", "--url")
-        assert done.returncode == 1 and "grant = authorization_code or pkce" in done.stderr
+        assert done.returncode == 1 and "grant = authorization_code or implicit or pkce" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--state", ""), ("--redirect-uri", ""), ("--state", "\udcff"), ("a", "b"),

@@ -112,7 +112,7 @@ def test_no_argument_and_no_line_of_the_terminal_holds_state_or_code(daemon, ser
 def test_pages_are_kept_nowhere_and_run_nothing(daemon, server):
     with Login(daemon) as login:
         page = sign_in(login, server)
-        assert page.headers["Cache-Control"] == "no-store" and page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store" and page.headers["Referrer-Policy"] == "same-origin"
         assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert "<script" not in page.text and page.headers["Content-Type"] == "text/html; charset=utf-8"
 
@@ -229,7 +229,8 @@ def test_whatever_else_is_asked_brings_nothing(daemon, server):
             assert browser.get(url).status == 404
         for query in ("", "?", "?code", "?state=x", "?code=a&code=b", "?code=%zz", "?code=%00"):
             assert browser.get(back + query).status == 400
-        assert browser.get(way_back(server, location), "POST", "").status in (405, 501)
+        assert browser.get(way_back(server, location), "POST", "").status == 404
+        assert browser.get(way_back(server, location), "PUT", "").status in (405, 501)
         still_waits(login, daemon, server, browser, location)
 
 

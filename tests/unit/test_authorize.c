@@ -7,6 +7,7 @@
 
 #include "cases.h"
 #include "core/code.h"
+#include "core/grant.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "fixture.h"
@@ -92,6 +93,16 @@ START_TEST(url_holds_what_rfc_6749_and_rfc_7636_ask_for)
 		"https://login.example/oauth/authorize?client_id=id"
 		"&redirect_uri=https%3A%2F%2Fapp.example%2Fback&response_type=code"
 		"&code_challenge=hash-of-verifier-1&code_challenge_method=S256&state=12345678");
+}
+END_TEST
+
+START_TEST(url_of_an_implicit_grant_asks_for_a_token)
+{
+	settings->grant = &grant_implicit;
+	expect_url("12345678", "https://login.example/oauth/authorize?client_id=id"
+			       "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&response_type=token&"
+			       "state=12345678");
+	ck_assert_str_eq(authorize_response_type(settings), "token");
 }
 END_TEST
 
@@ -314,6 +325,7 @@ START_TEST(code_comes_back_to_the_registered_place_or_to_another_port_of_loopbac
 END_TEST
 
 CASES_MAIN("authorize", set_up, tear_down, {url_holds_what_rfc_6749_and_rfc_7636_ask_for, 1},
+	{url_of_an_implicit_grant_asks_for_a_token, 1},
 	{url_holds_what_the_profile_says_beyond_that, 1},
 	{url_goes_on_behind_a_query_that_is_there, 1},
 	{redirect_uri_of_the_wish_goes_before_that_of_the_profile, 1},

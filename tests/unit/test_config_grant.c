@@ -45,6 +45,7 @@ START_TEST(every_grant_of_the_table_is_known)
 		{"pkce", "client_id = id\nredirect_uri = com.example.app:/callback\n"},
 		{"refresh_token", "client_id = id\nclient_secret = s\nrefresh_token_file = seed\n"},
 		{"static", ""},
+		{"implicit", "client_id = id\nredirect_uri = http://localhost/\n"},
 	};
 	size_t known = 0;
 
@@ -73,13 +74,13 @@ START_TEST(grants_that_come_later_or_never_are_told)
 {
 	config_fixture_refuse_line("grant = messenger",
 		"messenger is not yet supported by this version; write authorization_code, "
-		"client_credentials, pkce, refresh_token, saml2_bearer or static");
+		"client_credentials, implicit, pkce, refresh_token, saml2_bearer or static");
 	config_fixture_refuse_line("grant = client_credential",
 		"this is not known; did you mean client_credentials? Write authorization_code, "
-		"client_credentials, pkce, refresh_token, saml2_bearer or static");
+		"client_credentials, implicit, pkce, refresh_token, saml2_bearer or static");
 	config_fixture_refuse_line("grant = password",
-		"this is not known; write authorization_code, client_credentials, pkce, "
-		"refresh_token, saml2_bearer or static");
+		"this is not known; write authorization_code, client_credentials, implicit, "
+		"pkce, refresh_token, saml2_bearer or static");
 }
 END_TEST
 
@@ -87,7 +88,7 @@ START_TEST(keys_that_the_grant_does_not_take_are_mistakes)
 {
 	config_fixture_refuse_line("redirect_uri = https://app.example.com/",
 		"grant = client_credentials does not take this; take the line out, or write "
-		"grant = authorization_code or pkce");
+		"grant = authorization_code, implicit or pkce");
 	config_fixture_refuse_line("assertion_file = /x",
 		"grant = client_credentials does not take this; take the line out, or write "
 		"grant = saml2_bearer");

@@ -18,7 +18,7 @@ static struct redirect redirect;
 static void begin(bool opened)
 {
 	ck_assert(place_read(&place, "http://" HOST "/back"));
-	gate_init(&gate, &place, STATE, PAGE, COOKIE);
+	gate_init(&gate, &place, STATE, false, PAGE, COOKIE);
 	gate.opened = opened;
 }
 
@@ -121,6 +121,46 @@ START_TEST(answer_has_a_code_or_an_error)
 }
 END_TEST
 
+static enum gate_verdict post(const char *origin, const char *cookie, const char *body)
+{
+	static char copy[256];
+	const struct gate_request request = {.post = true,
+		.host = HOST,
+		.path = "/back",
+		.cookie = cookie,
+		.origin = origin,
+		.body = body ? strcpy(copy, body) : NULL};
+
+	return gate_judge(&gate, &request, &redirect);
+}
+
+START_TEST(fragment_is_posted_by_its_own_page)
+{
+	begin(true);
+	gate.takes_token = true;
+	ck_assert_int_eq(ask("/back", KNOWN, NULL), GATE_FRAGMENT);
+	ck_assert_int_eq(ask("/back", KNOWN, "x=y"), GATE_FRAGMENT);
+	ck_assert_int_eq(ask("/back", NULL, NULL), GATE_NO_COOKIE);
+	ck_assert_int_eq(post(NULL, KNOWN, "access_token=t&state=" STATE), GATE_WRONG_ORIGIN);
+	ck_assert_int_eq(post("null", KNOWN, "access_token=t&state=" STATE), GATE_WRONG_ORIGIN);
+	ck_assert_int_eq(post("http://" HOST, NULL, "access_token=t&state=" STATE), GATE_NO_COOKIE);
+	ck_assert_int_eq(post("http://" HOST, KNOWN, NULL), GATE_NO_ANSWER);
+	ck_assert_int_eq(post("http://" HOST, KNOWN, "access_token=t"), GATE_WRONG_STATE);
+	ck_assert_int_eq(
+		post("http://" HOST, KNOWN, "access_token=t+%2B&expires_in=9&state=" STATE),
+		GATE_CAME_BACK);
+	ck_assert_str_eq(redirect.token, "t +");
+	ck_assert_str_eq(redirect.expires_in, "9");
+}
+END_TEST
+
+START_TEST(nothing_is_posted_where_a_code_comes_back)
+{
+	begin(true);
+	ck_assert_int_eq(post("http://" HOST, KNOWN, "code=c&state=" STATE), GATE_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(host_is_compared_whole)
 {
 	static const char *const others[] = {NULL, "", "localhost", "localhost:840",
@@ -151,4 +191,6 @@ END_TEST
 UNIT_MAIN("gate", browser_goes_on_and_comes_back_once, refusal_comes_back_too,
 	nothing_comes_back_before_a_browser_was_sent_off, page_is_for_one_browser,
 	page_is_found_by_its_whole_name, cookie_is_compared_whole, state_is_compared_whole,
-	answer_has_a_code_or_an_error, host_is_compared_whole, cookie_is_given_and_taken_back)
+	answer_has_a_code_or_an_error, fragment_is_posted_by_its_own_page,
+	nothing_is_posted_where_a_code_comes_back, host_is_compared_whole,
+	cookie_is_given_and_taken_back)

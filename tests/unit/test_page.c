@@ -29,7 +29,9 @@ START_TEST(each_verdict_has_its_page)
 			continue;
 		}
 		ck_assert_int_eq(page_verdict(&page, (enum gate_verdict)i), 0);
-		ck_assert_int_ge(page.status, 400);
+		ck_assert_int_eq(page.posts, i == GATE_FRAGMENT);
+		ck_assert_int_eq(page.status >= 400, i != GATE_FRAGMENT);
+		ck_assert_int_eq(!!strstr(page.html, "<script"), i == GATE_FRAGMENT);
 		ck_assert_ptr_null(strstr(page.html, "(null)"));
 		page_done(&page);
 	}
