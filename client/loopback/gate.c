@@ -49,17 +49,13 @@ static bool has_cookie(const struct gate *gate, const char *header)
 	return false;
 }
 
-static enum gate_verdict judge_page(struct gate *gate, bool known)
+static enum gate_verdict judge_page(struct gate *gate)
 {
 	if (!gate->opened) {
 		gate->opened = true;
 		return GATE_GO_ON;
 	}
-	if (known) {
-		return GATE_OPENED;
-	}
-	gate->over = true;
-	return GATE_TWO_BROWSERS;
+	return GATE_OPENED;
 }
 
 static enum gate_verdict judge_answer(struct gate *gate, const struct redirect *redirect)
@@ -114,6 +110,9 @@ enum gate_verdict gate_judge(
 	bool known = gate->opened && has_cookie(gate, request->cookie);
 
 	place_authority(gate->place, authority);
+	if (!request->ours) {
+		return GATE_WRONG_USER;
+	}
 	if (!request->host || strcmp(request->host, authority) != 0) {
 		return GATE_WRONG_HOST;
 	}
@@ -121,7 +120,7 @@ enum gate_verdict gate_judge(
 		return GATE_OVER;
 	}
 	if (!request->post && is_same(gate->page, request->path, strlen(request->path))) {
-		return judge_page(gate, known);
+		return judge_page(gate);
 	}
 	if (!place_is_path(gate->place, request->path) || (request->post && !gate->takes_token)) {
 		return GATE_NOT_FOUND;

@@ -3,10 +3,11 @@
  * browser that was sent off brings an answer. It knows no socket, and not what becomes of the
  * answer.
  *
- * The browser that opens the page, whose address nobody can guess, gets a cookie and is sent on to
- * the authorization endpoint. What comes back counts with that cookie, the state of the sign-in
- * (RFC 6749 section 10.12), and the exact Host that the listener goes by: no other name may lead
- * here (DNS rebinding).
+ * The first browser that opens the page gets a cookie and is sent on to the authorization endpoint.
+ * The address of the page cannot be guessed, but other users may see it in the arguments of what
+ * opens the browser, so that theirs are refused. What comes back counts with that cookie, the state
+ * of the sign-in (RFC 6749 section 10.12), and the exact Host that the listener goes by: no other
+ * name may lead here (DNS rebinding).
  */
 #pragma once
 
@@ -34,6 +35,7 @@ struct gate {
 
 /* What a browser asks; borrowed, NULL where it is not there. */
 struct gate_request {
+	bool ours; /* it comes from a program of this user, or of root */
 	bool post;
 	const char *host, *cookie, *origin; /* headers */
 	const char *path;
@@ -41,12 +43,11 @@ struct gate_request {
 };
 
 enum gate_verdict {
-	GATE_GO_ON,        /* on to the authorization endpoint, with the cookie */
-	GATE_FRAGMENT,     /* back, with what only the browser sees: its page is to post it */
-	GATE_CAME_BACK,    /* the answer; it is over */
-	GATE_TWO_BROWSERS, /* the page was opened by another browser before: it is over, since one
-			      of the two is not the user's */
-	GATE_OPENED,       /* this browser has opened the page before */
+	GATE_GO_ON,     /* on to the authorization endpoint, with the cookie */
+	GATE_FRAGMENT,  /* back, with what only the browser sees: its page is to post it */
+	GATE_CAME_BACK, /* the answer; it is over */
+	GATE_OPENED,    /* the page was opened before */
+	GATE_WRONG_USER,
 	GATE_WRONG_HOST,
 	GATE_NOT_FOUND,
 	GATE_NO_COOKIE,    /* back in a browser that was not sent off */

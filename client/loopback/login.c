@@ -238,12 +238,6 @@ static void on_request(
 	} else {
 		page_verdict(&reply->page, verdict);
 	}
-	if (verdict == GATE_TWO_BROWSERS) {
-		print_error("two browsers have opened that address, and one may be somebody "
-			    "else's; begin again with: gctoken login");
-		withdraw(login);
-		end_with(login, EXIT_STATUS_FAILURE, reply);
-	}
 }
 
 /* ---- the browser */

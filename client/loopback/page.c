@@ -17,12 +17,12 @@ static const struct {
 		"the terminal and use gctoken login --no-browser."},
 	[GATE_WRONG_ORIGIN] = {403, "Another page",
 		"This was sent by a page that is not of the sign-in, and is not taken."},
-	[GATE_TWO_BROWSERS] = {403, "Opened in two browsers",
-		"This page was opened in another browser before. Nobody can tell which of the two "
-		"is yours, so the sign-in has ended. Begin again with gctoken login."},
 	[GATE_OPENED] = {409, "Opened before",
-		"This sign-in goes on in another window of this browser. If you have closed that, "
-		"press Ctrl-C in the terminal, and begin again with gctoken login."},
+		"This sign-in goes on where this page was opened first. If you have closed that "
+		"window, press Ctrl-C in the terminal, and begin again with gctoken login."},
+	[GATE_WRONG_USER] = {403, "Another user",
+		"This sign-in is of another user of this machine, or the system does not tell "
+		"whose browser this is. If it is yours, use gctoken login --no-browser."},
 	[GATE_WRONG_HOST] = {421, "Not here",
 		"This address leads here by another name than its own. Open the address that "
 		"gctoken login has printed."},

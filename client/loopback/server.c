@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/loopback/owner.h"
+
 enum {
 	BACKLOG = 16,
 	HEADERS_MAX = 64 * 1024, /* the cookies of all that is served on this host are among them */
@@ -27,6 +29,7 @@ struct server {
 	struct evhttp *http;
 	const struct server_ops *ops;
 	void *context;
+	int port;
 };
 
 /* ---- requests */
@@ -98,6 +101,15 @@ static void drop(char *text, size_t len)
 	}
 }
 
+static bool is_ours(const struct server *server, struct evhttp_request *http)
+{
+	char *address;
+	ev_uint16_t port = 0;
+
+	evhttp_connection_get_peer(evhttp_request_get_connection(http), &address, &port);
+	return owner_is_ours(port, server->port);
+}
+
 static void take(struct evhttp_request *http, void *arg)
 {
 	struct server *server = arg;
@@ -108,6 +120,7 @@ static void take(struct evhttp_request *http, void *arg)
 	size_t body_len, query_len = query ? strlen(query) : 0;
 	/* A request to a proxy names another host in its first line. */
 	const struct gate_request request = {
+		.ours = is_ours(server, http),
 		.post = evhttp_request_get_command(http) == EVHTTP_REQ_POST,
 		.host = evhttp_uri_get_host(uri) ? NULL : evhttp_find_header(headers, "Host"),
 		.cookie = evhttp_find_header(headers, "Cookie"),
@@ -217,6 +230,7 @@ int server_listen(struct server *server, struct place *place)
 	for (; tries > 0 && r == -EADDRINUSE; tries--) {
 		r = listen_on_all(server, place, &place->port);
 	}
+	server->port = place->port;
 	return r;
 }
 

@@ -3,10 +3,13 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import urllib.parse
 
 import pytest
 
+from callers import ALICE, BOB, NEEDS_ROOT
 from daemon import SLOWNESS, Daemon, profile
 from login import Browser, Login
 from sandbox import Sandbox
@@ -234,19 +237,40 @@ def test_whatever_else_is_asked_brings_nothing(daemon, server):
         still_waits(login, daemon, server, browser, location)
 
 
-def test_the_page_is_good_for_one_browser_and_a_second_one_ends_the_sign_in(daemon, server):
+def test_the_page_is_good_for_one_browser_and_once(daemon, server):
     with Login(daemon) as login:
         browser = Browser()
         location = sent_off(login, browser)
-        again = browser.get(login.url)
-        assert again.status == 409 and "Opened before" in again.text and not again.location
-        assert login.process.poll() is None
-        other = Browser().get(login.url)
-        assert other.status == 403 and not other.location
-        assert login.wait() == 1 and "two browsers" in login.err
-        state = query_of(location)["state"]
-        assert daemon.ask("auth.authorize", {"code": "c0de", "state": state})["error"]["code"] == "invalid_request"
-    assert server.requests() == []
+        for again in (browser, Browser()):
+            page = again.get(login.url)
+            assert page.status == 409 and "Opened before" in page.text and not page.location
+        still_waits(login, daemon, server, browser, location)
+
+
+def ask_as(uid, url, family):
+    """What another user's browser gets."""
+    parts = urllib.parse.urlsplit(url)
+    ask = f"""import socket, sys
+with socket.socket(socket.{family}) as s:
+    s.connect(("{'::ffff:' * (family == "AF_INET6")}127.0.0.1", {parts.port}))
+    s.sendall(b"GET {parts.path} HTTP/1.1\\r\\nHost: {parts.netloc}\\r\\n\\r\\n")
+    sys.stdout.write(s.makefile().read())
+"""
+    return subprocess.run([sys.executable, "-c", ask], user=uid, group=uid, extra_groups=[], capture_output=True,
+                          text=True, check=True, timeout=60).stdout
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
+def test_browsers_of_other_users_are_refused(server, family):
+    allow = f"user:{ALICE} (auth.getAuthorizeUrl, auth.authorize)"
+    with Daemon(section(server, allow=allow)) as daemon, Login(daemon, user=ALICE) as login:
+        refused = ask_as(BOB, login.url, family)
+        assert refused.startswith("HTTP/1.1 403 ") and "Another user" in refused and "Set-Cookie" not in refused
+        own = ask_as(ALICE, login.url, family)
+        assert own.startswith("HTTP/1.1 302 ") and "Set-Cookie" in own
+        assert ask_as(BOB, login.url, family).startswith("HTTP/1.1 403 ")
+        assert login.interrupt() == -2
 
 
 # What goes wrong

@@ -25,7 +25,8 @@ static void begin(bool opened)
 static enum gate_verdict ask(const char *path, const char *cookie, const char *query)
 {
 	static char copy[256];
-	const struct gate_request request = {.host = HOST,
+	const struct gate_request request = {.ours = true,
+		.host = HOST,
 		.path = path,
 		.cookie = cookie,
 		.query = query ? strcpy(copy, query) : NULL};
@@ -64,9 +65,8 @@ START_TEST(page_is_for_one_browser)
 {
 	begin(true);
 	ck_assert_int_eq(ask("/" PAGE, KNOWN, NULL), GATE_OPENED);
-	ck_assert(!gate.over);
-	ck_assert_int_eq(ask("/" PAGE, NULL, NULL), GATE_TWO_BROWSERS);
-	ck_assert_int_eq(ask("/back", KNOWN, "code=c&state=" STATE), GATE_OVER);
+	ck_assert_int_eq(ask("/" PAGE, NULL, NULL), GATE_OPENED);
+	ck_assert_int_eq(ask("/back", KNOWN, "code=c&state=" STATE), GATE_CAME_BACK);
 }
 END_TEST
 
@@ -124,7 +124,8 @@ END_TEST
 static enum gate_verdict post(const char *origin, const char *cookie, const char *body)
 {
 	static char copy[256];
-	const struct gate_request request = {.post = true,
+	const struct gate_request request = {.ours = true,
+		.post = true,
 		.host = HOST,
 		.path = "/back",
 		.cookie = cookie,
@@ -168,10 +169,21 @@ START_TEST(host_is_compared_whole)
 
 	begin(false);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-		const struct gate_request request = {.host = others[i], .path = "/" PAGE};
+		const struct gate_request request = {
+			.ours = true, .host = others[i], .path = "/" PAGE};
 
 		ck_assert_int_eq(gate_judge(&gate, &request, &redirect), GATE_WRONG_HOST);
 	}
+	ck_assert(!gate.opened);
+}
+END_TEST
+
+START_TEST(nothing_is_for_other_users)
+{
+	const struct gate_request request = {.host = HOST, .path = "/" PAGE};
+
+	begin(false);
+	ck_assert_int_eq(gate_judge(&gate, &request, &redirect), GATE_WRONG_USER);
 	ck_assert(!gate.opened);
 }
 END_TEST
@@ -193,4 +205,4 @@ UNIT_MAIN("gate", browser_goes_on_and_comes_back_once, refusal_comes_back_too,
 	page_is_found_by_its_whole_name, cookie_is_compared_whole, state_is_compared_whole,
 	answer_has_a_code_or_an_error, fragment_is_posted_by_its_own_page,
 	nothing_is_posted_where_a_code_comes_back, host_is_compared_whole,
-	cookie_is_given_and_taken_back)
+	nothing_is_for_other_users, cookie_is_given_and_taken_back)
