@@ -53,6 +53,9 @@ void show_info(FILE *out, const cJSON *info, int64_t now_ms)
 	fprintf(out, "%-*s%lld\n", LABEL_WIDTH, "Generation",
 		(long long)cell_number(info, "generation"));
 	print_row(out, "API", cell_text(text, info, "apiUrl"));
+	if (cell_member(info, "account")) {
+		print_row(out, "Account", cell_text(text, info, "account"));
+	}
 	print_last_answer(out, info, now_ms);
 	print_row(out, "Last error", cell_trouble(trouble, info, now_ms));
 }
@@ -63,12 +66,17 @@ void show_summary(FILE *out, const cJSON *info, int64_t now_ms)
 	char state[CELL_TEXT_SIZE];
 	char left[CELL_SPAN_SIZE];
 	char refresh[CELL_SPAN_SIZE];
+	char account[CELL_TEXT_SIZE];
 	const char *colour = NULL;
 
-	fprintf(out, "%s: %s, time left %s, next refresh %s, generation %lld\n",
+	fprintf(out, "%s: %s, time left %s, next refresh %s, generation %lld",
 		cell_text(profile, info, "profile"), cell_state(state, info, now_ms, &colour),
 		cell_left(left, info, now_ms), cell_in(refresh, info, "refreshAt", now_ms),
 		(long long)cell_number(info, "generation"));
+	if (cell_member(info, "account")) {
+		fprintf(out, ", account %s", cell_text(account, info, "account"));
+	}
+	fputc('\n', out);
 }
 
 enum { COLUMN_PROFILE, COLUMN_STATE, COLUMN_LEFT, COLUMN_REFRESH, COLUMN_TROUBLE, COLUMNS };

@@ -40,6 +40,9 @@ struct secret *record_write(const struct settings *settings, const struct login 
 		cJSON_AddStringToObject(
 			object, "refreshToken", secret_reveal(login->refresh_token));
 	}
+	if (*login->account) {
+		cJSON_AddStringToObject(object, "account", login->account);
+	}
 	cJSON_AddBoolToObject(object, "sending", login->sending);
 	if (token) {
 		cJSON_AddItemToObject(
@@ -86,6 +89,8 @@ static int read_login(const cJSON *object, struct login *login)
 	const char *token = cJSON_GetStringValue(
 		cJSON_GetObjectItemCaseSensitive(object, "refreshToken"));
 	const char *seed = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "seed"));
+	const char *account = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(object, "account"));
 
 	if (read_ms(object, "version") != VERSION || !seed || strlen(seed) >= LOGIN_HASH_SIZE) {
 		return -EINVAL;
@@ -97,6 +102,9 @@ static int read_login(const cJSON *object, struct login *login)
 		}
 	}
 	memcpy(login->seed, seed, strlen(seed) + 1);
+	if (account && strlen(account) < sizeof(login->account)) {
+		memcpy(login->account, account, strlen(account) + 1);
+	}
 	login->sending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "sending"));
 	return 0;
 }

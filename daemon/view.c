@@ -124,6 +124,8 @@ cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)
 	cJSON_AddItemToObject(object, "consecutiveFailures", view_number(profile->failures));
 	cJSON_AddItemToObject(object, "apiUrl", string_or_null(settings->api_url));
 	cJSON_AddItemToObject(object, "loginUrl", string_or_null(settings->login_url));
+	cJSON_AddItemToObject(object, "account",
+		string_or_null(*profile->login.account ? profile->login.account : NULL));
 	cJSON_AddItemToObject(
 		object, "lastAnswer", view_answer(&profile->last_answer, wall_offset_ms));
 	cJSON_AddItemToObject(

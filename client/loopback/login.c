@@ -208,8 +208,8 @@ static void finish(struct login *login, const struct redirect *redirect, struct 
 	r = authorization_bring(login->connection, profile, NULL,
 		authorization_text(&login->begun, "state"), redirect, &answer);
 	if (r == 0 && answer.data) {
-		page_signed_in(
-			&reply->page, profile, NULL, authorization_text(&answer, "loginUrl"));
+		page_signed_in(&reply->page, profile, authorization_text(&answer, "account"),
+			authorization_text(&answer, "loginUrl"));
 		status = output_data(login->arguments->json, answer.data, show_summary);
 	} else {
 		print_escape(shown, sizeof(shown), profile);

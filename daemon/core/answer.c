@@ -69,8 +69,8 @@ static enum found bounded(double seconds, int64_t *ret_ms)
 	return FOUND;
 }
 
-/* The claims of a JWT (RFC 7519), unverified: they only say how long it lives. NULL when the token
- * is none. */
+/* The claims of a JWT (RFC 7519), unverified: they only say how long it lives, and whose it is.
+ * NULL when the token is none. */
 static cJSON *jwt_claims(const char *token)
 {
 	const char *payload = strchr(token, '.');
@@ -248,4 +248,38 @@ struct token *answer_token(const struct settings *settings, const struct answer_
 		token->refresh_in_ms = (int64_t)(refresh_in * 1000);
 	}
 	return token;
+}
+
+/* False where the token, which may be NULL, does not say it. */
+static bool account_of(const char *token, char ret[TEXT_UPSTREAM_SIZE])
+{
+	/* The first that there is, from the names that people know to one that always is there. */
+	static const char *const names[] = {"preferred_username", "email", "name", "sub"};
+	cJSON *claims = token ? jwt_claims(token) : NULL;
+	const char *account = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !account; i++) {
+		account = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, names[i]));
+	}
+	if (account) {
+		text_clean(ret, account, strlen(account), NULL, 0);
+	}
+	cJSON_Delete(claims);
+	return account;
+}
+
+void answer_account(const struct answer_http *answer, char ret[TEXT_UPSTREAM_SIZE])
+{
+	static const char *const tokens[] = {"id_token", "access_token"};
+	cJSON *object = cJSON_ParseWithLengthOpts(answer->body, answer->body_len + 1, NULL, true);
+
+	*ret = '\0';
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
+		if (account_of(cJSON_GetStringValue(
+				       cJSON_GetObjectItemCaseSensitive(object, tokens[i])),
+			    ret)) {
+			break;
+		}
+	}
+	cJSON_Delete(object);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 struct secret;
 struct settings;
 struct token;
@@ -34,6 +36,14 @@ struct answer_http {
  * too. */
 struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
 	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE]);
+
+/*
+ * Who has signed in, for people: what the ID token of the answer says (OpenID Connect Core 1.0
+ * section 5.1), or an access token that is a JWT; "" where neither says it. Their signatures are
+ * not checked, since they come from the token endpoint itself (section 3.1.3.7) and nothing but
+ * what is shown depends on them.
+ */
+void answer_account(const struct answer_http *answer, char ret[TEXT_UPSTREAM_SIZE]);
 
 /* A date of HTTP (RFC 9110 section 5.6.7, IMF-fixdate) as seconds since 1970, or -1. */
 int64_t answer_date(const char *text);

@@ -251,6 +251,9 @@ static bool take_login(struct attempt *attempt, struct grant_result *result)
 	if (attempt->code) {
 		forget_unsaved(attempt->profile); /* it has a successor */
 	}
+	if (attempt->code || *result->account) {
+		memcpy(login->account, result->account, sizeof(login->account));
+	}
 	if (renewed || attempt->code || result->verdict == GRANT_LOGIN_REQUIRED) {
 		login_set(login, result->refresh_token);
 		result->refresh_token = NULL;

@@ -327,6 +327,9 @@ static void judge_answer(const struct settings *settings, const struct grant_inp
 	result->token = answer_token(settings, answer, &result->refresh_token, why);
 	if (result->token) {
 		result->verdict = GRANT_GRANTED;
+		if (input->code || input->refresh_token) {
+			answer_account(answer, result->account);
+		}
 		return;
 	}
 	result->retry_after_ms = retry_after_ms(answer);

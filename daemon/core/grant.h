@@ -97,6 +97,7 @@ struct grant_result {
 	char message[GRANT_MESSAGE_SIZE];
 	char upstream_error[TEXT_UPSTREAM_SIZE]; /* OAuth's error code, "" where there was none */
 	char correlation_id[TEXT_UPSTREAM_SIZE];
+	char account[TEXT_UPSTREAM_SIZE]; /* whose token it is, where somebody signed in; "" */
 };
 
 /* Judges an answer (RFC 6749 sections 5.1 and 5.2, and how servers really are). */

@@ -6,14 +6,17 @@
 
 #include <stdbool.h>
 
+#include "text.h"
+
 struct secret;
 
 enum { LOGIN_HASH_SIZE = 64 + 1 /* SHA-256 in hexadecimal, and NUL */ };
 
 struct login {
-	struct secret *refresh_token; /* owned; NULL: none, somebody has to sign in */
-	char seed[LOGIN_HASH_SIZE];   /* hash of the last seed that was used, "": none was; it is
-					   never used again */
+	struct secret *refresh_token;     /* owned; NULL: none, somebody has to sign in */
+	char account[TEXT_UPSTREAM_SIZE]; /* who signed in last, for people; "": not known */
+	char seed[LOGIN_HASH_SIZE]; /* hash of the last seed that was used, "": none was; it is
+					 never used again */
 	bool sending; /* the refresh token was sent, or is about to be, and no answer came yet */
 };
 

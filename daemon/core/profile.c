@@ -227,6 +227,7 @@ static void take_token(
 void profile_plant(struct profile *profile, struct token *token, int64_t now_ms, uint32_t random)
 {
 	take_token(profile, token, now_ms, random);
+	profile->login.account[0] = '\0'; /* nobody says whose it is */
 }
 
 /* After a temporary failure. */

@@ -546,6 +546,9 @@ def test_refresh_prints_one_line_or_json(daemon):
     d = daemon(data(info(profile="billing", generation=4)))
     assert succeeded(gctoken("refresh", "billing", at=d)) == (
         "billing: valid, time left 3 h 0 min, next refresh in 2 h 15 min, generation 4\n")
+    signed_in = daemon(data(info(account="al\x1bce@example.com")))
+    assert succeeded(gctoken("refresh", at=signed_in)).endswith(", generation 3, account al\\x1bce@example.com\n")
+    assert "\nAccount       al\\x1bce@example.com\n" in succeeded(gctoken("info", at=signed_in))
     assert json.loads(succeeded(gctoken("refresh", "--json", at=d)))["generation"] == 4
     assert d.requests[0] == {"request": "auth.refresh", "parameters": {"profile": "billing"}}
 

@@ -530,7 +530,7 @@ def test_line_that_never_ended_is_not_answered(connection):
 
 def check_info(info):
     assert set(info) == {"profile", "grant", "state", "expiration", "issuedAt", "refreshAt", "generation", "waiters",
-                         "consecutiveFailures", "apiUrl", "loginUrl", "lastAnswer", "lastError"}
+                         "consecutiveFailures", "apiUrl", "loginUrl", "account", "lastAnswer", "lastError"}
     assert (info["profile"], info["grant"]) == ("default", "client_credentials")
     for name in ("expiration", "issuedAt", "refreshAt"):
         assert TIME.fullmatch(info[name])

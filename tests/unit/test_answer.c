@@ -229,6 +229,41 @@ START_TEST(refresh_in_is_kept_where_it_makes_sense)
 }
 END_TEST
 
+#define JWT_OF_ALICE "e30.eyJzdWIiOiJhbGljZSJ9.c2ln"
+#define JWT_OF_BOB   "e30.eyJzdWIiOiJiMGIiLCJlbWFpbCI6ImJvYkBleGFtcGxlLmNvbSIsIm5hbWUiOiJCb2IifQ.c2ln"
+#define JWT_OF_CAROL                                                                               \
+	"e30."                                                                                     \
+	"eyJzdWIiOiJjNCIsInByZWZlcnJlZF91c2VybmFtZSI6ImNhcm9sXHUwMDA3IiwiZW1haWwiOiJjQGV4YW1wbGUu" \
+	"Y29tIn0.c2ln"
+#define JWT_OF_NOBODY "e30.eyJhdWQiOiJ4Iiwic3ViIjo3fQ.c2ln"
+
+START_TEST(account_is_whom_the_id_token_or_a_jwt_names)
+{
+	static const struct {
+		const char *body, *account;
+	} cases[] = {
+		{"{\"access_token\":\"opaque\"}", ""},
+		{"{\"access_token\":\"" JWT_OF_ALICE "\"}", "alice"},
+		{"{\"access_token\":\"" JWT_OF_ALICE "\",\"id_token\":\"" JWT_OF_BOB "\"}",
+			"bob@example.com"},
+		{"{\"access_token\":\"t\",\"id_token\":\"" JWT_OF_CAROL "\"}", "carol\\x07"},
+		{"{\"access_token\":\"" JWT_OF_ALICE "\",\"id_token\":\"" JWT_OF_NOBODY "\"}",
+			"alice"},
+		{"{\"access_token\":\"t\",\"id_token\":7}", ""},
+		{"[]", ""},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct answer_http answer = fixture_answer(200, cases[i].body);
+		char account[TEXT_UPSTREAM_SIZE];
+
+		answer_account(&answer, account);
+		ck_assert_str_eq(account, cases[i].account);
+	}
+}
+END_TEST
+
 START_TEST(dates_are_those_of_http_and_nothing_else)
 {
 	ck_assert_int_eq(answer_date(date), 784111777);
@@ -249,4 +284,5 @@ UNIT_MAIN("answer", a_plain_answer_gives_its_token_from_the_moment_of_sending,
 	an_escaped_backslash_before_u0000_is_not_a_nul,
 	token_type_is_bearer_in_any_case_of_letters_or_absent, odd_bytes_come_through_unchanged,
 	a_token_of_64000_bytes_is_taken_and_one_byte_more_is_not,
-	refresh_in_is_kept_where_it_makes_sense, dates_are_those_of_http_and_nothing_else)
+	refresh_in_is_kept_where_it_makes_sense, account_is_whom_the_id_token_or_a_jwt_names,
+	dates_are_those_of_http_and_nothing_else)

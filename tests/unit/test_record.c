@@ -22,6 +22,7 @@ static void set_up(void)
 	fixture_set(&settings->scope, "a b");
 	login = (struct login){.refresh_token = secret_new("r\"\\\n", 4), .sending = true};
 	memcpy(login.seed, "0123", 5);
+	strcpy(login.account, "\"\xc3\xa9mile\"");
 	token = token_new(secret_new("t\xc3\xa9", 3), SENT_MS, LIFETIME_MS);
 	token->refresh_in_ms = 30000;
 }
@@ -55,6 +56,7 @@ START_TEST(what_was_written_is_read_back)
 	ck_assert_int_eq(there_and_back(settings, 0, 6000), 0);
 	ck_assert(secret_equal(found_login.refresh_token, login.refresh_token));
 	ck_assert_str_eq(found_login.seed, "0123");
+	ck_assert_str_eq(found_login.account, login.account);
 	ck_assert(found_login.sending);
 	ck_assert_str_eq(secret_reveal(found_token->value), "t\xc3\xa9");
 	ck_assert_int_eq(found_token->sent_ms, SENT_MS);
