@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "client/ask.h"
 #include "client/authorization.h"
@@ -33,6 +34,8 @@ enum {
 	PAGE_SENT_MS = 5 * 1000,  /* for the last page to reach the browser */
 	WITHDRAW_MS = 2 * 1000,   /* for the daemon to forget a sign-in */
 	LIFE_MS = 10 * 60 * 1000, /* of a sign-in, where the daemon does not say */
+	BRING_TRIES = 5,
+	BRING_GAP_S = 1,
 	STATUS_FOUND = 302,
 };
 
@@ -196,6 +199,23 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 
 /* ---- what the browser asks */
 
+/* Returns as ask_any() does. Another sign-in of the profile may be in the way for a moment. */
+static int bring(struct login *login, const struct redirect *redirect, struct reply *reply)
+{
+	for (int tries = 1;; tries++) {
+		int r = authorization_bring(login->connection, login->arguments->profile, NULL,
+			authorization_text(&login->begun, "state"), redirect, reply);
+
+		if (r != 0 || reply->data || reply->code != ERROR_RATE_LIMITED ||
+			tries == BRING_TRIES) {
+			return r;
+		}
+		ask_free_reply(reply);
+		*reply = (struct reply){0};
+		sleep(BRING_GAP_S);
+	}
+}
+
 /* Brings the daemon what came back, and tells the person in the terminal and the browser. */
 static void finish(struct login *login, const struct redirect *redirect, struct server_reply *reply)
 {
@@ -205,15 +225,14 @@ static void finish(struct login *login, const struct redirect *redirect, struct 
 	int r, status;
 
 	release_signals(login); /* the state is used up: there is nothing to withdraw */
-	r = authorization_bring(login->connection, profile, NULL,
-		authorization_text(&login->begun, "state"), redirect, &answer);
+	r = bring(login, redirect, &answer);
 	if (r == 0 && answer.data) {
 		page_signed_in(&reply->page, profile, authorization_text(&answer, "account"),
 			authorization_text(&answer, "loginUrl"));
 		status = output_data(login->arguments->json, answer.data, show_summary);
 	} else {
 		print_escape(shown, sizeof(shown), profile);
-		snprintf(advice, sizeof(advice), "begin again with: gctoken login %s", shown);
+		snprintf(advice, sizeof(advice), "run: gctoken login %s", shown);
 		status = r == 0 ? ask_why_error(why, &answer, advice)
 				: ask_why(why, login->connection, r);
 		print_error("%s", why);

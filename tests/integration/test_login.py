@@ -6,11 +6,12 @@ import socket
 import subprocess
 import sys
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT
-from daemon import SLOWNESS, Daemon, profile
+from daemon import PACE, SLOWNESS, Daemon, profile
 from login import Browser, Login
 from sandbox import Sandbox
 
@@ -171,6 +172,15 @@ def test_two_sign_ins_go_on_at_once_in_one_browser(server):
                 assert browser.get(way_back(server, location)).status == 200
                 assert login.wait() == 0
         assert [daemon.info(name)["state"] for name in ("default", "other")] == ["fresh", "fresh"]
+
+
+def test_who_comes_back_while_another_code_is_exchanged_is_not_turned_away(daemon, server):
+    server.rule({"times": 1, "delay_ms": int(1500 * PACE)})
+    with Login(daemon) as first, Login(daemon) as second, ThreadPoolExecutor(2) as pool:
+        pages = [pool.submit(sign_in, login, server) for login in (first, second)]
+        assert ["Signed in" in page.result().text for page in pages] == [True, True]
+        assert (first.wait(), second.wait()) == (0, 0)
+    assert daemon.info()["generation"] == 2
 
 
 # What is not taken
