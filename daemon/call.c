@@ -40,7 +40,10 @@ const char *call_profile_name(const struct call *call)
 	if (!(call->endpoint->parameters >> PARAMETER_PROFILE & 1)) {
 		return NULL;
 	}
-	return name ? name : default_profile;
+	if (name) {
+		return name;
+	}
+	return call->session->own_profile ? call->session->own_profile : default_profile;
 }
 
 int64_t call_wall_offset(const struct call_shared *shared)
@@ -113,6 +116,16 @@ bool call_fail(const struct call *call, enum error_code code, const char *format
 	return false;
 }
 
+/* A profile's own command may be its provider, whatever the rules say. */
+static unsigned rights_on(const struct profile *profile, const struct session *session)
+{
+	bool is_own = session->own_profile &&
+		      strcmp(session->own_profile, profile->settings->name) == 0;
+
+	return access_rights(profile->settings->allow, &session->who) |
+	       (is_own ? 1U << ACCESS_REGISTER : 0);
+}
+
 bool call_find_profile(struct call *call, unsigned rights)
 {
 	const struct access_subject *who = &call->session->who;
@@ -124,7 +137,7 @@ bool call_find_profile(struct call *call, unsigned rights)
 			"There is no profile \"%.64s\"; system.getStatus lists those there are",
 			name);
 	}
-	if (!call->profile || !(access_rights(call->profile->settings->allow, who) & rights)) {
+	if (!call->profile || !(rights_on(call->profile, call->session) & rights)) {
 		return call_fail(call, ERROR_ACCESS_DENIED,
 			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
 			"name %s for your user, group or unit",
@@ -163,7 +176,7 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 			message_data(view_profile(profile, call_wall_offset(shared))));
 	} else {
 		shared->tokens++;
-		if (audit_seen_add(&session->seen, profile->number)) {
+		if (profile_set_add(&session->seen, profile->number)) {
 			audit_token(shared, session, profile);
 		}
 		answer(shared, session, head, head_len, token_payload(shared, outcome->token));
@@ -247,17 +260,42 @@ void session_init(struct session *session, const struct session_ops *ops,
 {
 	*session = (struct session){.ops = ops, .who = *who, .user = user};
 	LIST_INIT(&session->waiting);
+	LIST_INIT(&session->ties);
+}
+
+void session_tie(struct session *session, struct session_tie *tie)
+{
+	LIST_INSERT_HEAD(&session->ties, tie, link);
+}
+
+void session_untie(struct session_tie *tie)
+{
+	LIST_REMOVE(tie, link);
+}
+
+void session_send(struct session *session, const char *head, struct payload *payload)
+{
+	/* What is sent leaves with the end of a request. */
+	session->ops->pending(session, 1);
+	session->ops->answer(session, head, strlen(head), payload);
+	session->ops->pending(session, -1);
 }
 
 void session_done(struct session *session)
 {
 	struct pending *pending;
+	struct session_tie *tie;
 
 	while ((pending = LIST_FIRST(&session->waiting))) {
 		broker_forget(pending->shared->broker, &pending->waiter);
 		pending_free(pending);
 	}
-	audit_seen_done(&session->seen);
+	while ((tie = LIST_FIRST(&session->ties))) {
+		session_untie(tie);
+		tie->ended(tie);
+	}
+	free(session->own_profile);
+	profile_set_done(&session->seen);
 }
 
 bool call_may_still(const struct waiter *waiter)

@@ -13,6 +13,7 @@
 
 #include "core/access.h"
 #include "core/audit.h"
+#include "core/profile_set.h"
 #include "core/waiter.h"
 #include "proto/error.h"
 
@@ -24,6 +25,7 @@ struct parameter;
 struct payload;
 struct pending;
 struct profile;
+struct providers;
 struct quota;
 struct quota_user;
 struct request;
@@ -38,6 +40,14 @@ struct session_ops {
 	void (*pending)(struct session *session, int change);
 	/* Looks who.unit up, where that was not done yet. */
 	void (*find_unit)(struct session *session);
+	/* Closes the connection, behind what it takes without waiting; the session ends later. */
+	void (*close)(struct session *session);
+};
+
+/* Somebody who is told when a session ends. */
+struct session_tie {
+	LIST_ENTRY(session_tie) link;
+	void (*ended)(struct session_tie *tie); /* it is untied by then */
 };
 
 /* One connection, as seen from here. Embedded by its owner. */
@@ -45,15 +55,25 @@ struct session {
 	const struct session_ops *ops;
 	struct access_subject who;
 	struct quota_user *user;
+	char *own_profile;            /* owned; the profile whose auth_provider_command this is,
+					 NULL: it came by itself */
 	LIST_HEAD(, pending) waiting; /* requests that will be answered later */
-	struct audit_seen seen;       /* the profiles whose tokens it was given */
+	LIST_HEAD(, session_tie) ties;
+	struct profile_set seen; /* the profiles whose tokens it was given */
 };
 
 void session_init(struct session *session, const struct session_ops *ops,
 	const struct access_subject *who, struct quota_user *user);
 
-/* Forgets what it waits for. */
+/* Forgets what it waits for, and tells those who are tied to it. */
 void session_done(struct session *session);
+
+/* The tie is its owner's. */
+void session_tie(struct session *session, struct session_tie *tie);
+void session_untie(struct session_tie *tie);
+
+/* Sends a line that answers no request; all is borrowed. */
+void session_send(struct session *session, const char *head, struct payload *payload);
 
 /* What the audit is to be told. All is borrowed. */
 struct call_audit {
@@ -85,6 +105,7 @@ struct call_ops {
 struct call_shared {
 	struct broker *broker;
 	struct quota *quota;
+	struct providers *providers;
 	const struct call_ops *ops;
 	void *context;
 	int64_t started_ms;
@@ -94,26 +115,37 @@ struct call_shared {
 	uint64_t errors[ERROR_CODES];  /* answers by code */
 };
 
-/* symbol, name on the wire, whether it is a string (else a number) */
-#define CALL_PARAMETERS(X)                             \
-	X(PROFILE, "profile", true)                    \
-	X(MIN_VALIDITY, "minValidity", false)          \
-	X(REJECTED_TOKEN, "rejectedToken", true)       \
-	X(REDIRECT_URI, "redirectUri", true)           \
-	X(STATE, "state", true)                        \
-	X(CODE, "code", true)                          \
-	X(CODE_VERIFIER, "codeVerifier", true)         \
-	X(ERROR, "error", true)                        \
-	X(ERROR_DESCRIPTION, "errorDescription", true) \
-	X(TOKEN, "token", true)                        \
-	X(EXPIRATION, "expiration", true)              \
-	X(EXPIRES_IN, "expiresIn", false)              \
-	X(UID, "uid", false)                           \
-	X(GIDS, "gids", true)                          \
-	X(UNIT, "unit", true)
+enum call_type {
+	CALL_NUMBER,
+	CALL_STRING,
+	CALL_BOOLEAN,
+	CALL_STRINGS /* an array of them */,
+	CALL_OBJECT
+};
+
+/* symbol, name on the wire, type */
+#define CALL_PARAMETERS(X)                                    \
+	X(PROFILE, "profile", CALL_STRING)                    \
+	X(MIN_VALIDITY, "minValidity", CALL_NUMBER)           \
+	X(REJECTED_TOKEN, "rejectedToken", CALL_STRING)       \
+	X(REDIRECT_URI, "redirectUri", CALL_STRING)           \
+	X(STATE, "state", CALL_STRING)                        \
+	X(CODE, "code", CALL_STRING)                          \
+	X(CODE_VERIFIER, "codeVerifier", CALL_STRING)         \
+	X(ERROR, "error", CALL_STRING)                        \
+	X(ERROR_DESCRIPTION, "errorDescription", CALL_STRING) \
+	X(TOKEN, "token", CALL_STRING)                        \
+	X(EXPIRATION, "expiration", CALL_STRING)              \
+	X(EXPIRES_IN, "expiresIn", CALL_NUMBER)               \
+	X(UID, "uid", CALL_NUMBER)                            \
+	X(GIDS, "gids", CALL_STRING)                          \
+	X(UNIT, "unit", CALL_STRING)                          \
+	X(COMMANDS, "commands", CALL_STRINGS)                 \
+	X(EVENT, "event", CALL_STRING)                        \
+	X(DATA, "data", CALL_OBJECT)
 
 enum call_parameter {
-#define X(symbol, name, is_string) PARAMETER_##symbol,
+#define X(symbol, name, type) PARAMETER_##symbol,
 	CALL_PARAMETERS(X)
 #undef X
 		PARAMETERS,

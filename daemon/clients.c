@@ -69,7 +69,16 @@ static void find_unit(struct session *session)
 	}
 }
 
-static const struct session_ops session_ops = {send_answer, count_pending, find_unit};
+static void close_session(struct session *session)
+{
+	struct client *client = client_of(session);
+
+	peer_flush(client->peer);
+	peer_close(client->peer);
+}
+
+static const struct session_ops session_ops = {
+	send_answer, count_pending, find_unit, close_session};
 
 static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {
@@ -140,8 +149,8 @@ static void on_round(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-/* Takes fd and credentials over; false when the connection is to be refused, with neither taken. */
-static bool serve(struct clients *clients, int fd, struct peer_credentials *credentials)
+/* Takes fd and credentials over; NULL when the connection is to be refused, with neither taken. */
+static struct client *serve(struct clients *clients, int fd, struct peer_credentials *credentials)
 {
 	struct quota_user *user = quota_connect(clients->quota, credentials->uid, clock_now());
 	struct client *client = user ? calloc(1, sizeof(*client)) : NULL;
@@ -161,7 +170,7 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 			quota_disconnect(clients->quota, user, clock_now());
 		}
 		free(client);
-		return false;
+		return NULL;
 	}
 	client->clients = clients;
 	client->fd = fd;
@@ -172,7 +181,28 @@ static bool serve(struct clients *clients, int fd, struct peer_credentials *cred
 	if (clients->need_units) {
 		find_unit(&client->session);
 	}
-	return true;
+	return client;
+}
+
+struct session *clients_adopt(struct clients *clients, int fd, const char *profile, pid_t pid)
+{
+	struct peer_credentials credentials;
+	struct client *client;
+	char *name;
+
+	if (peer_credentials_get(fd, &credentials) < 0) {
+		return NULL;
+	}
+	credentials.pid = pid; /* the kernel names who made the connection: us */
+	name = strdup(profile);
+	client = name ? serve(clients, fd, &credentials) : NULL;
+	if (!client) {
+		free(name);
+		peer_credentials_done(&credentials);
+		return NULL;
+	}
+	client->session.own_profile = name;
+	return &client->session;
 }
 
 void clients_accept(struct clients *clients, const struct listener *listener, int fd)

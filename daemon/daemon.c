@@ -15,13 +15,16 @@
 #include "configuration.h"
 #include "core/authorize.h"
 #include "core/broker.h"
+#include "core/profile.h"
 #include "core/quota.h"
 #include "dispatch.h"
 #include "io/activation.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/sign.h"
+#include "plugins.h"
 #include "proto/error.h"
+#include "providers.h"
 #include "reception.h"
 #include "store.h"
 #include "supervision.h"
@@ -40,6 +43,8 @@ struct daemon {
 	struct upstream *upstream;
 	struct broker *broker; /* upstream's */
 	struct quota *quota;
+	struct providers *providers;
+	struct plugins *plugins;
 	struct audit *audit;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
@@ -63,6 +68,7 @@ static void rearm(void *context)
 	int64_t next_ms = broker_next(daemon->broker);
 
 	next_ms = first(next_ms, audit_next(daemon->audit));
+	next_ms = first(next_ms, providers_next(daemon->providers));
 	clock_arm(daemon->clock, first(next_ms, store_ms));
 	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
 		event_base_loopbreak(daemon->base);
@@ -74,6 +80,7 @@ static void on_due(void *context)
 	struct daemon *daemon = context;
 
 	broker_tick(daemon->broker, clock_now());
+	providers_tick(daemon->providers, clock_now());
 	audit_tick(daemon->audit, clock_now());
 	rearm(daemon);
 	supervision_changed(daemon->supervision);
@@ -104,6 +111,7 @@ static void on_reloaded(void *context, bool taken)
 
 	if (taken) {
 		store_restore(daemon->store, daemon->broker); /* the first one mended the start */
+		providers_judge(daemon->providers);
 		reception_check(daemon->reception);
 	}
 	rearm(daemon);
@@ -160,6 +168,54 @@ static void audit(void *context, const struct call_audit *entry)
 
 static const struct call_ops call_ops = {
 	wall_offset, reload, unconfigured, rules, &authorize_random, audit};
+
+/* ---- providers */
+
+static void ask(void *context, struct errand *errand)
+{
+	struct daemon *daemon = context;
+
+	providers_ask(daemon->providers, errand);
+}
+
+static void unask(void *context, struct errand *errand)
+{
+	struct daemon *daemon = context;
+
+	providers_unask(daemon->providers, errand);
+}
+
+static const struct upstream_ops upstream_ops = {rearm, ask, unask};
+
+static int64_t now(void *context)
+{
+	return clock_now();
+}
+
+static struct session *start_plugin(
+	void *context, const struct profile *profile, char why[PROVIDERS_WHY_SIZE])
+{
+	struct daemon *daemon = context;
+
+	return plugins_start(daemon->plugins, profile->settings, why, PROVIDERS_WHY_SIZE);
+}
+
+static void end_plugin(void *context, struct session *session)
+{
+	struct daemon *daemon = context;
+
+	plugins_end(daemon->plugins, session);
+}
+
+static void log_provider(
+	void *context, const struct session *session, const char *profile, const char *what)
+{
+	log_message(LOG_LEVEL_INFO, profile, "process %d of user %u %s", (int)session->who.pid,
+		session->who.uid, what);
+}
+
+static const struct providers_ops providers_ops = {
+	now, start_plugin, end_plugin, rearm, log_provider};
 
 /* ---- life */
 
@@ -242,14 +298,16 @@ static bool add_signals(struct daemon *daemon)
 static bool make_parts(struct daemon *daemon, const struct configuration_options *configuration)
 {
 	return (daemon->base = make_base()) &&
-	       (daemon->upstream = upstream_new(daemon->base, rearm, daemon)) &&
+	       (daemon->upstream = upstream_new(daemon->base, &upstream_ops, daemon)) &&
 	       (daemon->broker = upstream_broker(daemon->upstream)) &&
 	       (daemon->quota = quota_new()) &&
+	       (daemon->providers = providers_new(daemon->broker, &providers_ops, daemon)) &&
 	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
-	       (daemon->dispatch = dispatch_new(
-			daemon->broker, daemon->quota, &call_ops, daemon, clock_now())) &&
+	       (daemon->dispatch = dispatch_new(daemon->broker, daemon->quota, daemon->providers,
+			&call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
+	       (daemon->plugins = plugins_new(daemon->base, daemon->clients)) &&
 	       (daemon->configuration = configuration_new(configuration,
 			&(struct configuration_parts){
 				daemon->base, daemon->upstream, daemon->quota},
@@ -361,6 +419,8 @@ void daemon_free(struct daemon *daemon)
 	dispatch_free(daemon->dispatch);
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
+	plugins_free(daemon->plugins);
+	providers_free(daemon->providers);
 	store_free(daemon->store);
 	clock_free(daemon->clock);
 	supervision_free(daemon->supervision);

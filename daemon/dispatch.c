@@ -8,8 +8,10 @@
 #include "core/quota.h"
 #include "core/settings.h"
 #include "endpoints.h"
+#include "proto/answered.h"
 #include "proto/frame.h"
 #include "proto/message.h"
+#include "providers.h"
 
 enum { DISPATCH_TEXT_SIZE = 512 };
 
@@ -19,7 +21,7 @@ struct dispatch {
 };
 
 struct dispatch *dispatch_new(struct broker *broker, struct quota *quota,
-	const struct call_ops *ops, void *context, int64_t started_ms)
+	struct providers *providers, const struct call_ops *ops, void *context, int64_t started_ms)
 {
 	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
 
@@ -29,6 +31,7 @@ struct dispatch *dispatch_new(struct broker *broker, struct quota *quota,
 	dispatch->shared = (struct call_shared){
 		.broker = broker,
 		.quota = quota,
+		.providers = providers,
 		.ops = ops,
 		.context = context,
 		.started_ms = started_ms,
@@ -54,24 +57,44 @@ void dispatch_free(struct dispatch *dispatch)
 
 static const struct {
 	const char *name;
-	bool is_string;
+	enum call_type type;
 } parameters[PARAMETERS] = {
-#define X(symbol, name, is_string) [PARAMETER_##symbol] = {name, is_string},
+#define X(symbol, name, type) [PARAMETER_##symbol] = {name, type},
 	CALL_PARAMETERS(X)
 #undef X
 };
 
+static const char *const type_names[] = {
+	[CALL_NUMBER] = "a number",
+	[CALL_STRING] = "a string",
+	[CALL_BOOLEAN] = "true or false",
+	[CALL_STRINGS] = "an array of strings",
+	[CALL_OBJECT] = "an object",
+};
+
+static bool has_type(const struct parameter *parameter, enum call_type type)
+{
+	switch (type) {
+	case CALL_NUMBER:
+		return parameter->value.type == JSON_NUMBER;
+	case CALL_STRING:
+		return parameter->value.type == JSON_STRING;
+	case CALL_BOOLEAN:
+		return parameter->value.type == JSON_WORD && parameter->value.text[0] != 'n';
+	case CALL_STRINGS:
+		return parameter->strings;
+	case CALL_OBJECT:
+		return parameter->value.type == JSON_OBJECT;
+	}
+	return false;
+}
+
 static bool take_parameter(struct call *call, unsigned number, const struct parameter *parameter)
 {
 	call->given[number] = parameter;
-	if (parameters[number].is_string) {
-		return parameter->value.type == JSON_STRING ||
-		       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a string",
-			       parameters[number].name);
-	}
-	return parameter->value.type == JSON_NUMBER ||
-	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be a number",
-		       parameters[number].name);
+	return has_type(parameter, parameters[number].type) ||
+	       call_fail(call, ERROR_INVALID_REQUEST, "%s has to be %s", parameters[number].name,
+		       type_names[parameters[number].type]);
 }
 
 static bool read_parameter(struct call *call, const struct parameter *parameter)
@@ -132,6 +155,23 @@ static void call_endpoint(struct call *call)
 	}
 }
 
+/* An answer of a provider. One that is waited for does not count as a request of its user. */
+static void take_answer(
+	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms)
+{
+	struct call_shared *shared = &dispatch->shared;
+	char why[PROVIDERS_WHY_SIZE];
+	struct answered answered;
+
+	if (answered_read(&answered, line, len, why) &&
+		providers_answer(shared->providers, session, &answered, why)) {
+		return;
+	}
+	quota_request(shared->quota, session->user, now_ms);
+	call_answer_error(
+		shared, session, answered.head, answered.head_len, ERROR_INVALID_REQUEST, why, 0);
+}
+
 bool dispatch_line(
 	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms)
 {
@@ -146,9 +186,13 @@ bool dispatch_line(
 		.now_ms = now_ms,
 	};
 
+	parsed = request_parse(request, line, len, why, &fatal);
+	if (parsed && !request->name) {
+		take_answer(dispatch, session, line, len, now_ms);
+		return true;
+	}
 	dispatch->shared.requests++;
 	refused_ms = quota_request(dispatch->shared.quota, session->user, now_ms);
-	parsed = request_parse(request, line, len, why, &fatal);
 	if (!parsed) {
 		call_answer_error(&dispatch->shared, session, request->head, request->head_len,
 			ERROR_INVALID_REQUEST, why, 0);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth_provider.h"
 #include "call.h"
 #include "core/broker.h"
 #include "core/quota.h"
@@ -150,6 +151,8 @@ enum {
 	REFUSAL = 1 << PARAMETER_ERROR | 1 << PARAMETER_ERROR_DESCRIPTION,
 	TOKEN = 1 << PARAMETER_TOKEN,
 	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
+	COMMANDS = 1 << PARAMETER_COMMANDS,
+	NEWS = 1 << PARAMETER_EVENT | 1 << PARAMETER_DATA,
 	EXPIRY = 1 << PARAMETER_EXPIRATION | 1 << PARAMETER_EXPIRES_IN,
 };
 
@@ -165,6 +168,12 @@ static const struct endpoint endpoints[] = {
 		sign_in_check_code, sign_in_code},
 	{"auth.setAccessToken", ACCESS_SET_ACCESS_TOKEN, PROFILE | TOKEN | EXPIRY,
 		plant_check_access_token, plant_access_token},
+	{"auth.signIn", ACCESS_SIGN_IN, PROFILE, NULL, sign_in_ask},
+	{"authProvider.register", ACCESS_REGISTER, PROFILE | COMMANDS, auth_provider_check_register,
+		auth_provider_register},
+	{"authProvider.ready", ACCESS_REGISTER, PROFILE, NULL, auth_provider_ready},
+	{"authProvider.publish", ACCESS_REGISTER, PROFILE | NEWS, auth_provider_check_publish,
+		auth_provider_publish},
 	{"system.getAllowedServices", ACCESS_RIGHTS, 0, NULL, get_allowed_services},
 	{"system.getStatus", ACCESS_RIGHTS, 0, NULL, get_status},
 	{"system.explain", ACCESS_RIGHTS, PROFILE | SUBJECT, explain_check, explain},

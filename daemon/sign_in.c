@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "plant.h"
 #include "proto/message.h"
+#include "providers.h"
 #include "view.h"
 
 enum {
@@ -338,5 +339,28 @@ void sign_in_code(struct call *call)
 		exchange_pending(call);
 	} else {
 		exchange_foreign(call);
+	}
+}
+
+/* ---- auth.signIn */
+
+void sign_in_ask(struct call *call)
+{
+	const struct settings *settings = call->profile->settings;
+	struct answer outcome;
+
+	if (!grant_is_provided(settings)) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"auth.signIn is for profiles that a provider brings codes or assertions "
+			"for; profile %s has grant = %s",
+			settings->name, settings->grant->name);
+	} else if (providers_lacks_sign_in(call->shared->providers, call->profile)) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"The provider of profile %s cannot sign anybody in: it has registered "
+			"without signIn",
+			settings->name);
+	} else if (call_may_wait(call)) {
+		outcome = broker_ask_sign_in(call->shared->broker, call->profile, call->now_ms);
+		call_answer_outcome(call, &outcome);
 	}
 }

@@ -15,3 +15,6 @@ void sign_in_url(struct call *call);
 /* auth.authorize */
 bool sign_in_check_code(struct call *call);
 void sign_in_code(struct call *call);
+
+/* auth.signIn */
+void sign_in_ask(struct call *call);

@@ -29,7 +29,7 @@ struct upstream {
 	struct keeper *keeper;
 	struct broker *broker;
 	struct exchange_bodies bodies;
-	void (*changed)(void *context);
+	const struct upstream_ops *ops;
 	void *context;
 };
 
@@ -75,7 +75,11 @@ static void log_failure(
 		.correlation_id = exchange_correlation_id(result),
 	};
 
-	if (next_ms == PROFILE_NEVER) {
+	if (attempt->profile && provider_is_busy(&attempt->profile->provider)) {
+		event.kind = LOG_EVENT_REFRESH_FAILED;
+		log_event(&event, "%s; the provider is asked to %s", result->message,
+			errand_name(attempt->profile->provider.errand.kind));
+	} else if (next_ms == PROFILE_NEVER) {
 		log_event(&event, "%s", result->message);
 	} else {
 		log_event(&event, "%s; next attempt in %" PRId64 " s", result->message,
@@ -87,7 +91,7 @@ static void log_result(
 	void *context, const struct attempt *attempt, const struct grant_result *result)
 {
 	const struct profile *profile = attempt->profile;
-	bool is_refused_code = attempt->code && result->verdict != GRANT_GRANTED;
+	bool signs_in = attempt->code && attempt->code->origin != CODE_ORDERED;
 	struct log_event event = {
 		.level = LOG_LEVEL_INFO,
 		.profile = attempt->settings->name,
@@ -98,13 +102,32 @@ static void log_result(
 		event.kind = LOG_EVENT_TOKEN_DISCARDED;
 		log_event(&event,
 			"an answer came after a change of the profile, and its token is not used");
-	} else if (profile->verdict == GRANT_GRANTED && !is_refused_code) {
+	} else if (result->verdict == GRANT_GRANTED) {
 		event.kind = LOG_EVENT_TOKEN_OBTAINED;
 		log_event(&event, "%s token, valid for %" PRId64 " s",
 			attempt->step == ATTEMPT_NOTING ? "stored" : "new",
 			(token_expires(profile->token) - clock_now()) / 1000);
 	} else {
-		log_failure(attempt, result, is_refused_code ? PROFILE_NEVER : profile->due_ms);
+		log_failure(attempt, result, signs_in ? PROFILE_NEVER : profile->due_ms);
+	}
+}
+
+static void log_declined(void *context, const struct profile *profile, const char *why)
+{
+	log_event(
+		&(struct log_event){
+			.level = LOG_LEVEL_WARNING,
+			.kind = LOG_EVENT_LOGIN_REQUIRED,
+			.profile = profile->settings->name,
+			.error_code = error_name(ERROR_LOGIN_REQUIRED),
+		},
+		"%s", why);
+}
+
+static void log_news(void *context, const struct profile *profile, enum news news, const char *why)
+{
+	if (news == NEWS_SIGNED_IN) {
+		log_message(LOG_LEVEL_INFO, profile->settings->name, "somebody has signed in");
 	}
 }
 
@@ -114,7 +137,7 @@ static void finish(struct attempt *attempt, struct grant_result *result)
 
 	broker_finish(upstream->broker, attempt, result, clock_now());
 	grant_result_done(result);
-	upstream->changed(upstream->context);
+	upstream->ops->changed(upstream->context);
 }
 
 static void on_stored(void *context, struct attempt *attempt, const char *why)
@@ -122,7 +145,7 @@ static void on_stored(void *context, struct attempt *attempt, const char *why)
 	struct upstream *upstream = context;
 
 	broker_stored(upstream->broker, attempt, why, clock_now());
-	upstream->changed(upstream->context);
+	upstream->ops->changed(upstream->context);
 }
 
 static struct grant_input input_of(const struct attempt *attempt)
@@ -137,6 +160,7 @@ static struct grant_input input_of(const struct attempt *attempt)
 		input.code = attempt->code->code;
 		input.code_verifier = attempt->code->verifier;
 		input.redirect_uri = attempt->code->redirect_uri;
+		input.assertion = attempt->code->assertion;
 	}
 	return input;
 }
@@ -362,6 +386,20 @@ static bool load(void *context, const struct settings *settings, struct login *r
 	return keeper_load(upstream->keeper, settings, ret_login, ret_token, why);
 }
 
+static void ask(void *context, struct errand *errand)
+{
+	struct upstream *upstream = context;
+
+	upstream->ops->ask(upstream->context, errand);
+}
+
+static void unask(void *context, struct errand *errand)
+{
+	struct upstream *upstream = context;
+
+	upstream->ops->unask(upstream->context, errand);
+}
+
 static uint32_t random_number(void *context)
 {
 	return arc4random();
@@ -376,18 +414,22 @@ static const struct broker_ops ops = {
 	.hash = hash,
 	.cancel = cancel_attempt,
 	.ended = log_result,
+	.ask = ask,
+	.unask = unask,
+	.declined = log_declined,
+	.news = log_news,
 	.random = random_number,
 };
 
 struct upstream *upstream_new(
-	struct event_base *base, void (*changed)(void *context), void *context)
+	struct event_base *base, const struct upstream_ops *upstream_ops, void *context)
 {
 	struct upstream *upstream = calloc(1, sizeof(*upstream));
 
 	if (!upstream) {
 		return NULL;
 	}
-	upstream->changed = changed;
+	upstream->ops = upstream_ops;
 	upstream->context = context;
 	upstream->tls = tls_new();
 	upstream->http = upstream->tls ? http_new(base, upstream->tls) : NULL;

@@ -8,15 +8,21 @@
 #include <stddef.h>
 
 struct broker;
+struct errand;
 struct event_base;
 struct upstream;
 
-/*
- * Makes the broker too, which it serves; both NULL when there is no memory. changed() is called
- * when a result has been put to the broker, so that its next deadline may have moved.
- */
+struct upstream_ops {
+	/* A result has been put to the broker, so that its next deadline may have moved. */
+	void (*changed)(void *context);
+	/* The broker's: broker_ops.ask() and unask(). */
+	void (*ask)(void *context, struct errand *errand);
+	void (*unask)(void *context, struct errand *errand);
+};
+
+/* Makes the broker too, which it serves; both NULL when there is no memory. All is borrowed. */
 struct upstream *upstream_new(
-	struct event_base *base, void (*changed)(void *context), void *context);
+	struct event_base *base, const struct upstream_ops *ops, void *context);
 
 /* Ends what is in flight; takes NULL. */
 void upstream_free(struct upstream *upstream);

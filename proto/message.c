@@ -85,7 +85,7 @@ static bool set_head(struct request *request, struct json_value *reference)
  * use in parameters. */
 struct members {
 	struct json_value name, reference, parameters;
-	bool has_name, has_reference;
+	bool has_name, has_reference, has_command;
 	bool bad_parameters; /* they are neither of what they may be */
 };
 
@@ -151,6 +151,7 @@ static void read_members(
 		} else if (json_is(name, "parameters")) {
 			members->bad_parameters = !read_any_parameters(reader, request);
 		} else {
+			members->has_command |= json_is(name, "commandId");
 			json_take(reader, &other);
 		}
 	}
@@ -183,6 +184,36 @@ static const char *take_members(struct request *request, struct members *members
 	return NULL;
 }
 
+/* Puts the strings of an array, each with its NUL, one behind the other where the array stood.
+ * False when it holds something else, too. */
+static bool pack_strings(struct json_value *array)
+{
+	char *dst = array->text;
+	struct json_reader reader;
+	struct json_value string;
+	unsigned n = 0;
+
+	json_begin(&reader, array->text, array->len);
+	while (json_element(&reader, &n)) {
+		json_take(&reader, &string);
+		if (string.type != JSON_STRING) {
+			return false;
+		}
+		json_decode(&string);
+		memmove(dst, string.text, string.len + 1);
+		dst += string.len + 1;
+	}
+	array->len = (size_t)(dst - array->text);
+	return true;
+}
+
+const char *parameter_next(const struct parameter *parameter, const char *string)
+{
+	const char *next = string ? string + strlen(string) + 1 : parameter->value.text;
+
+	return next < parameter->value.text + parameter->value.len ? next : NULL;
+}
+
 static void decode_parameters(struct request *request)
 {
 	for (unsigned i = 0; i < request->n_parameters; i++) {
@@ -190,10 +221,15 @@ static void decode_parameters(struct request *request)
 
 		json_decode(&parameter->name);
 		parameter->number = 0;
-		if (parameter->value.type == JSON_STRING) {
+		parameter->strings = false;
+		if (parameter->value.type == JSON_ARRAY) {
+			parameter->strings = pack_strings(&parameter->value);
+		} else if (parameter->value.type == JSON_STRING) {
 			json_decode(&parameter->value);
 		} else if (parameter->value.type == JSON_NUMBER) {
 			parameter->number = strtod(parameter->value.text, NULL);
+		} else if (parameter->value.type == JSON_OBJECT) {
+			parameter->value.text[parameter->value.len] = '\0';
 		}
 	}
 }
@@ -227,6 +263,9 @@ bool request_parse(
 			"Send each request as one JSON object on one line: %s",
 			json_status_text(status));
 		return false;
+	}
+	if (is_object && members.has_command && !members.has_name) {
+		return true; /* with nothing decoded yet */
 	}
 	if (is_object) {
 		wrong = take_members(request, &members);

@@ -144,6 +144,16 @@ bool access_needs_unit(const struct access_rules *rules)
 	return false;
 }
 
+bool access_grants(const struct access_rules *rules, enum access_right right)
+{
+	for (size_t i = 0; i < access_n_rules(rules); i++) {
+		if (rules->rules[i].rights & bit(right)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 const char *access_name(enum access_right right)
 {
 	return rights[right].name;

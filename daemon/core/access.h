@@ -68,6 +68,9 @@ bool access_rule_matches(
 /* Whether any rule asks for a unit, so that it has to be known of who asks; takes NULL. */
 bool access_needs_unit(const struct access_rules *rules);
 
+/* Whether any rule grants it to somebody; takes NULL. */
+bool access_grants(const struct access_rules *rules, enum access_right right);
+
 /* "auth.getJwtToken" and so on. */
 const char *access_name(enum access_right right);
 

@@ -100,8 +100,32 @@ void answers_failed(struct profile *profile, int64_t now_ms)
 	waiters_answer(&failed, &error);
 }
 
-void answers_sign_in_failed(
-	struct profile *profile, const struct grant_result *result, int64_t now_ms)
+static bool waits_for(void *context, const struct waiter *waiter)
+{
+	const enum code_origin *origin = context;
+
+	switch (*origin) {
+	case CODE_BROUGHT:
+		return waiter->kind == WAITER_EXCHANGE;
+	case CODE_SIGNED_IN:
+		return waiter->kind == WAITER_SIGN_IN;
+	case CODE_ORDERED:
+		break;
+	}
+	return false;
+}
+
+void answers_exchanged(
+	struct profile *profile, enum code_origin origin, const struct answer *answer)
+{
+	struct waiter_list list = WAITER_LIST_INITIALIZER(list);
+
+	waiters_pick(&profile->sign_ins, &list, waits_for, &origin);
+	waiters_answer(&list, answer);
+}
+
+void answers_sign_in_failed(struct profile *profile, enum code_origin origin,
+	const struct grant_result *result, int64_t now_ms)
 {
 	struct answer answer = {.outcome = outcome_of(result->verdict), .text = result->message};
 
@@ -109,5 +133,5 @@ void answers_sign_in_failed(
 	if (profile_backs_off(profile, now_ms)) {
 		answers_failed(profile, now_ms);
 	}
-	answers_all(&profile->sign_ins, &answer);
+	answers_exchanged(profile, origin, &answer);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "code.h"
 #include "waiter.h"
 
 struct grant_result;
@@ -32,6 +33,10 @@ void answers_all(struct waiter_list *waiters, const struct answer *answer);
  * stay where an answer can still come in their time. */
 void answers_failed(struct profile *profile, int64_t now_ms);
 
-/* A code was refused, which ends the wait of who brought it; whatever was before goes on. */
-void answers_sign_in_failed(
-	struct profile *profile, const struct grant_result *result, int64_t now_ms);
+/* The exchange of a code that came so has ended, or will not take place. */
+void answers_exchanged(
+	struct profile *profile, enum code_origin origin, const struct answer *answer);
+
+/* A code that came so was refused, which ends the wait for it; whatever was before goes on. */
+void answers_sign_in_failed(struct profile *profile, enum code_origin origin,
+	const struct grant_result *result, int64_t now_ms);

@@ -1,10 +1,7 @@
 #include "audit.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
-
-enum { BITS = 64 };
 
 /* What was written about one uid since its window began. */
 struct audit_user {
@@ -22,52 +19,6 @@ struct audit {
 	void (*left_out)(void *context, uid_t uid, enum audit_kind kind, uint64_t lines);
 	void *context;
 };
-
-/* ---- sets of profiles */
-
-/* Room for the words of more up to that one; false when there is no memory. */
-static bool make_room(struct audit_seen *seen, size_t word)
-{
-	uint64_t *more;
-
-	if (word < seen->n_more) {
-		return true;
-	}
-	more = reallocarray(seen->more, word + 1, sizeof(*more));
-	if (!more) {
-		return false;
-	}
-	memset(more + seen->n_more, 0, (word + 1 - seen->n_more) * sizeof(*more));
-	seen->more = more;
-	seen->n_more = word + 1;
-	return true;
-}
-
-bool audit_seen_add(struct audit_seen *seen, unsigned number)
-{
-	uint64_t bit = UINT64_C(1) << number % BITS;
-	uint64_t *word = &seen->first;
-
-	if (number >= BITS) {
-		if (!make_room(seen, number / BITS - 1)) {
-			return true;
-		}
-		word = &seen->more[number / BITS - 1];
-	}
-	if (*word & bit) {
-		return false;
-	}
-	*word |= bit;
-	return true;
-}
-
-void audit_seen_done(struct audit_seen *seen)
-{
-	free(seen->more);
-	*seen = (struct audit_seen){0};
-}
-
-/* ---- limits */
 
 struct audit *audit_new(
 	void (*left_out)(void *context, uid_t uid, enum audit_kind kind, uint64_t lines),

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,21 +21,9 @@ enum audit_kind {
 	AUDIT_KINDS,
 };
 
-/* Which profiles' tokens were handed out on a connection; a set of their numbers. */
-struct audit_seen {
-	uint64_t first; /* the numbers below 64, as bits */
-	uint64_t *more; /* owned; the others */
-	size_t n_more;
-};
-
 #define AUDIT_UID_OTHERS ((uid_t)-1) /* those beyond AUDIT_USERS_MAX, counted together */
 
 struct audit;
-
-/* Puts the number into the set; whether it was not there before. Where there is no memory for it,
- * it never is. */
-bool audit_seen_add(struct audit_seen *seen, unsigned number);
-void audit_seen_done(struct audit_seen *seen);
 
 /* left_out() is told how many lines of a uid were not written, a while later. NULL when there is no
  * memory. */

@@ -4,26 +4,17 @@
 #include <stdlib.h>
 
 #include "answers.h"
+#include "broker_inside.h"
 #include "code.h"
 #include "due.h"
 #include "host.h"
 #include "past.h"
-#include "roster.h"
+#include "provision.h"
 #include "schedule.h"
 #include "secret.h"
 #include "settings.h"
 #include "succession.h"
 #include "token.h"
-
-struct broker {
-	struct flights flights;
-	struct roster roster;
-	uint64_t revision;
-	unsigned numbers; /* given to profiles so far */
-	int64_t next_ms;
-	bool shutting_down;
-	struct broker_counters counters;
-};
 
 /* ---- waiters */
 
@@ -32,7 +23,7 @@ void broker_forget(struct broker *broker, struct waiter *waiter)
 	waiter_leave(waiter);
 }
 
-static uint32_t chance(const struct broker *broker)
+uint32_t broker_chance(const struct broker *broker)
 {
 	return broker->flights.ops->random(broker->flights.context);
 }
@@ -40,6 +31,12 @@ static uint32_t chance(const struct broker *broker)
 void broker_changed(struct broker *broker, struct profile *profile)
 {
 	profile->revision = ++broker->revision;
+}
+
+void broker_tell(
+	struct broker *broker, const struct profile *profile, enum news news, const char *why)
+{
+	broker->flights.ops->news(broker->flights.context, profile, news, why);
 }
 
 uint64_t broker_revision(const struct broker *broker)
@@ -73,6 +70,7 @@ static void drop(struct broker *broker, struct roster *roster)
 {
 	for (size_t i = 0; i < roster->n; i++) {
 		if (roster->profiles[i]) {
+			provision_end(&broker->flights, roster->profiles[i]);
 			flight_detach(&broker->flights, roster->profiles[i]);
 		}
 	}
@@ -132,14 +130,14 @@ void broker_restore(
 	char why[GRANT_MESSAGE_SIZE];
 
 	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
-	past_restore(profile, past, now_ms, chance(broker));
+	past_restore(profile, past, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	broker->next_ms = now_ms;
 }
 
 /* ---- asking */
 
-static void sooner(struct broker *broker, int64_t at_ms)
+void broker_sooner(struct broker *broker, int64_t at_ms)
 {
 	if (at_ms < broker->next_ms) {
 		broker->next_ms = at_ms;
@@ -151,13 +149,13 @@ static struct answer wait_for(
 {
 	profile_want(profile, now_ms);
 	if (!profile->attempt) {
-		sooner(broker, profile->due_ms);
+		broker_sooner(broker, profile->due_ms);
 	}
 	if (profile->settings->wait_max_ms <= 0) {
 		if (kind == WAITER_TOKEN && token_usable(profile->token, now_ms)) {
 			return answers_token(profile);
 		}
-		broker->counters.timeouts++;
+		broker->n_timeouts++;
 		return (struct answer){.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
 	}
 	return (struct answer){.outcome = OUTCOME_WAITS, .kind = kind};
@@ -170,8 +168,10 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 	waiter->profile = profile;
 	waiter->wait_ms = profile->settings->wait_max_ms;
 	waiter->deadline_ms = now_ms + waiter->wait_ms;
-	waiter_join(kind == WAITER_SIGN_IN ? &profile->sign_ins : &profile->waiters, waiter);
-	sooner(broker, waiter->deadline_ms);
+	waiter_join(kind == WAITER_EXCHANGE || kind == WAITER_SIGN_IN ? &profile->sign_ins
+								      : &profile->waiters,
+		waiter);
+	broker_sooner(broker, waiter->deadline_ms);
 }
 
 /* Somebody may have put new credentials where those that a server refused were. */
@@ -281,9 +281,24 @@ struct answer broker_sign_in(
 		return answers_rate_limited(
 			1000, "A sign-in of this profile is under way; try again when it is over");
 	}
+	provision_end_order(&broker->flights, profile);
+	broker_exchange(broker, profile, code, now_ms);
+	return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_EXCHANGE};
+}
+
+void broker_exchange(
+	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms)
+{
+	struct answer answer = answers_rate_limited(
+		1000, "Another sign-in of this profile came in between; try again");
+
+	if (profile->code && profile->code->origin == CODE_BROUGHT) {
+		answers_exchanged(profile, CODE_BROUGHT, &answer);
+	}
+	code_free(profile->code);
 	profile->code = code;
-	sooner(broker, now_ms);
-	return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_SIGN_IN};
+	broker_changed(broker, profile);
+	broker_sooner(broker, now_ms);
 }
 
 /* A token that did not come by the flight is one that is waited for, too. */
@@ -305,10 +320,11 @@ struct answer broker_plant(
 	}
 	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
 	flight_disown(&broker->flights, profile);
-	profile_plant(profile, token, now_ms, chance(broker));
+	provision_end_order(&broker->flights, profile);
+	profile_plant(profile, token, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	flight_store(&broker->flights, profile);
-	sooner(broker, now_ms);
+	broker_sooner(broker, now_ms);
 	answer = answers_token(profile);
 	waiters_pick(&profile->waiters, &done, takes_planted, NULL);
 	waiters_answer(&done, &answer);
@@ -338,10 +354,24 @@ void broker_stored(struct broker *broker, struct attempt *attempt, const char *w
 	flight_stored(&broker->flights, attempt, why, now_ms);
 }
 
+/* What the exchange of a code came to, if it was one. */
+static void tell_of_sign_in(struct broker *broker, const struct attempt *attempt)
+{
+	const struct profile *profile = attempt->profile;
+	bool ordered = attempt->code && attempt->code->origin == CODE_ORDERED;
+
+	if (ordered && profile->verdict == GRANT_LOGIN_REQUIRED) {
+		broker_tell(broker, profile, NEWS_SIGN_IN_NEEDED, profile->last_error.message);
+	} else if (attempt->code && !ordered && profile->verdict == GRANT_GRANTED) {
+		broker_tell(broker, profile, NEWS_SIGNED_IN, NULL);
+	}
+}
+
 static void settle(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
 	struct profile *profile = attempt->profile;
+	bool signs_in = attempt->code && attempt->code->origin != CODE_ORDERED;
 	struct answer answer;
 
 	if (attempt->stale) {
@@ -349,33 +379,44 @@ static void settle(
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
 		if (attempt->code) {
 			answer = answers_overtaken(profile);
-			answers_all(&profile->sign_ins, &answer);
+			answers_exchanged(profile, attempt->code->origin, &answer);
 		}
 		return;
 	}
-	if (attempt->code && result->verdict != GRANT_GRANTED && attempt->step == ATTEMPT_SENT) {
-		broker->counters.failures++;
+	if (signs_in && result->verdict != GRANT_GRANTED && attempt->step == ATTEMPT_SENT) {
+		broker->n_failures++;
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
-		answers_sign_in_failed(profile, result, now_ms);
+		broker_tell(broker, profile, NEWS_SIGN_IN_FAILED, result->message);
+		answers_sign_in_failed(profile, attempt->code->origin, result, now_ms);
 		return;
 	}
-	profile_settle(profile, result, now_ms - attempt->sent_ms, now_ms, chance(broker));
+	if (broker_goes_on(broker, attempt, result, now_ms)) {
+		profile_answered(profile, result, now_ms - attempt->sent_ms, now_ms);
+		broker->n_failures++;
+		if (attempt->step == ATTEMPT_SENT) {
+			flight_store(&broker->flights, profile);
+			broker->flights.ops->ended(broker->flights.context, attempt, result);
+		}
+		return;
+	}
+	profile_settle(profile, result, now_ms - attempt->sent_ms, now_ms, broker_chance(broker));
 	profile_expire(profile, now_ms);
 	if (attempt->step == ATTEMPT_SENT && profile->verdict != GRANT_TEMPORARY) {
 		flight_store(&broker->flights, profile);
 	}
 	broker->flights.ops->ended(broker->flights.context, attempt, result);
+	tell_of_sign_in(broker, attempt);
 	if (profile->verdict == GRANT_GRANTED) {
-		broker->counters.tokens++;
+		broker->n_tokens++;
 		answer = answers_token(profile);
 		answers_all(&profile->waiters, &answer);
 	} else {
-		broker->counters.failures++;
+		broker->n_failures++;
 		answer = answers_error(profile, now_ms);
 		answers_failed(profile, now_ms);
 	}
 	if (attempt->code) {
-		answers_all(&profile->sign_ins, &answer);
+		answers_exchanged(profile, attempt->code->origin, &answer);
 	}
 }
 
@@ -391,12 +432,12 @@ static void concluded(
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
 	} else if (!broker->shutting_down) {
 		/* A place at the host is free, and the next deadline has to be found. */
-		sooner(broker, now_ms);
+		broker_sooner(broker, now_ms);
 		settle(broker, attempt, result, now_ms);
 	} else if (result->verdict == GRANT_GRANTED && !attempt->stale) {
 		/* Nobody waits for it any more, but the next daemon goes on with it. */
 		profile_settle(attempt->profile, result, now_ms - attempt->sent_ms, now_ms,
-			chance(broker));
+			broker_chance(broker));
 	}
 }
 
@@ -421,7 +462,7 @@ static void expire_waiters(struct broker *broker, int64_t now_ms)
 		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
 		waiters_take_due(&broker->roster.profiles[i]->sign_ins, &expired, now_ms);
 	}
-	broker->counters.timeouts += expired.n;
+	broker->n_timeouts += expired.n;
 	waiters_answer(&expired, &answer);
 }
 
@@ -435,6 +476,9 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 	}
 	for (size_t i = 0; i < broker->roster.n; i++) {
 		profile_expire(broker->roster.profiles[i], now_ms);
+	}
+	while ((profile = due_errand(&broker->roster, now_ms))) {
+		broker_expire_errands(broker, profile, now_ms);
 	}
 	while ((profile = due_profile(&broker->roster, now_ms))) {
 		start(broker, profile, now_ms);
@@ -469,7 +513,7 @@ void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
 			}
 		}
 	}
-	sooner(broker, now_ms);
+	broker_sooner(broker, now_ms);
 }
 
 void broker_shutdown(struct broker *broker)
@@ -479,6 +523,7 @@ void broker_shutdown(struct broker *broker)
 	broker->shutting_down = true;
 	flight_shutdown(&broker->flights);
 	for (size_t i = 0; i < broker->roster.n; i++) {
+		provision_end(&broker->flights, broker->roster.profiles[i]);
 		if (broker->roster.profiles[i]->unsaved) {
 			flight_store(&broker->flights, broker->roster.profiles[i]);
 		}
@@ -495,8 +540,10 @@ bool broker_is_busy(const struct broker *broker)
 
 struct broker_counters broker_counters(const struct broker *broker)
 {
-	struct broker_counters counters = broker->counters;
-
-	counters.attempts = broker->flights.n_sent;
-	return counters;
+	return (struct broker_counters){
+		.attempts = broker->flights.n_sent,
+		.tokens = broker->n_tokens,
+		.failures = broker->n_failures,
+		.timeouts = broker->n_timeouts,
+	};
 }

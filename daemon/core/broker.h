@@ -18,6 +18,7 @@
 
 struct broker;
 struct code;
+struct errand;
 struct past;
 struct settings;
 struct token;
@@ -93,6 +94,10 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 struct answer broker_sign_in(
 	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
 
+/* Has the profile's provider sign somebody in, and exchanges what that brings: auth.signIn. As
+ * broker_get(); a failure ends nothing but this wait. */
+struct answer broker_ask_sign_in(struct broker *broker, struct profile *profile, int64_t now_ms);
+
 /* Puts a token in place that somebody else got: auth.setAccessToken. It is taken over. */
 struct answer broker_plant(
 	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms);
@@ -115,6 +120,30 @@ void broker_finish(struct broker *broker, struct attempt *attempt, struct grant_
 /* What broker_ops.store() began has ended: durable (NULL), or why not; attempt may be gone
  * afterwards. */
 void broker_stored(struct broker *broker, struct attempt *attempt, const char *why, int64_t now_ms);
+
+/* What came of an errand: a code (owned by the broker from here), or of ERRAND_REAUTHENTICATE that
+ * it is done; or why not. */
+struct provided {
+	struct code *code;
+	const char *why; /* a clause, NULL: all is well; borrowed */
+	bool signs_in;   /* the provider has signIn */
+};
+
+/* What broker_ops.ask() began has ended. */
+void broker_provided(struct broker *broker, struct errand *errand, const struct provided *provided,
+	int64_t now_ms);
+
+/* A profile's provider, which grant_is_provided() has to allow, is connected and ready; or not any
+ * more. */
+void broker_provider_ready(struct broker *broker, struct profile *profile, int64_t now_ms);
+void broker_provider_left(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* Somebody has signed in at the provider, asked or not, which brought a code (it is taken over); or
+ * it told that this has failed, with a clause. */
+void broker_signed_in(
+	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
+void broker_sign_in_failed(
+	struct broker *broker, struct profile *profile, const char *clause, int64_t now_ms);
 
 /* Answers those whose deadline has come, lets tokens pass, starts what is due. Returns when to come
  * again; INT64_MAX: no need. */

@@ -22,9 +22,21 @@ struct code *code_new(const char *code, size_t len, const char *verifier, const 
 	return made;
 }
 
+struct code *code_assertion(const char *assertion, size_t len)
+{
+	struct code *made = calloc(1, sizeof(*made));
+
+	if (made && !(made->assertion = secret_new(assertion, len))) {
+		code_free(made);
+		return NULL;
+	}
+	return made;
+}
+
 void code_free(struct code *code)
 {
 	if (code) {
+		secret_free(code->assertion);
 		secret_free(code->code);
 		secret_free(code->verifier);
 		free(code->redirect_uri);

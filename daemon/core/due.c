@@ -40,6 +40,16 @@ struct profile *due_profile(const struct roster *roster, int64_t now_ms)
 	return best;
 }
 
+struct profile *due_errand(const struct roster *roster, int64_t now_ms)
+{
+	for (size_t i = 0; i < roster->n; i++) {
+		if (provider_deadline(&roster->profiles[i]->provider) <= now_ms) {
+			return roster->profiles[i];
+		}
+	}
+	return NULL;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -58,6 +68,7 @@ static int64_t profile_next(const struct profile *profile)
 	int64_t next_ms = earlier(
 		first_deadline(&profile->waiters), first_deadline(&profile->sign_ins));
 
+	next_ms = earlier(next_ms, provider_deadline(&profile->provider));
 	if (profile->token) {
 		next_ms = earlier(next_ms, token_usable_until(profile->token) + 1);
 	}

@@ -15,5 +15,8 @@ enum { DUE_HOST_ATTEMPTS_MAX = 8 /* in flight at one token host and port */ };
  * due longest, as far as their hosts have room. */
 struct profile *due_profile(const struct roster *roster, int64_t now_ms);
 
+/* A profile whose provider has not done by its deadline what it was asked for, or NULL. */
+struct profile *due_errand(const struct roster *roster, int64_t now_ms);
+
 /* When a deadline, the end of a token or the start of an attempt comes; INT64_MAX: never. */
 int64_t due_next(const struct roster *roster);

@@ -135,6 +135,10 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"Profile %s has no token; give it one: gctoken set-token %s",
 			settings->name, settings->name);
+	} else if (settings->grant->parts & GRANT_ASSERTION) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s needs an assertion: start the provider that brings it",
+			settings->name);
 	} else {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"The refresh token of profile %s has been used up; put a new one in its "
@@ -163,13 +167,12 @@ static void send_refresh_token(struct flights *flights, struct attempt *attempt,
 static void choose(struct flights *flights, struct attempt *attempt, int64_t now_ms)
 {
 	struct profile *profile = attempt->profile;
-	unsigned parts = attempt->settings->grant->parts;
 
 	if (profile->code) {
 		attempt->code = profile->code;
 		profile->code = NULL;
 		send(flights, attempt, now_ms);
-	} else if (!(parts & (GRANT_SESSION | GRANT_PLANTED))) {
+	} else if (profile_has_credentials(profile)) {
 		send(flights, attempt, now_ms);
 	} else if (!use_new_seed(flights, profile)) {
 		fail(flights, attempt, GRANT_TEMPORARY, "The daemon is out of memory", now_ms);
@@ -237,6 +240,13 @@ static void forget_unsaved(struct profile *profile)
 	profile->unsaved = false;
 }
 
+/* Whether a session may come of it, or goes on with it. */
+static bool is_login(const struct attempt *attempt)
+{
+	return attempt->refresh_token ||
+	       (attempt->code && (attempt->settings->grant->parts & GRANT_SESSION));
+}
+
 /* Puts into the login what the answer changes. True when that has to be durable before anybody gets
  * the token. */
 static bool take_login(struct attempt *attempt, struct grant_result *result)
@@ -266,11 +276,9 @@ static bool take_login(struct attempt *attempt, struct grant_result *result)
 void flight_finish(struct flights *flights, struct attempt *attempt, struct grant_result *result,
 	int64_t now_ms)
 {
-	bool is_login = attempt->refresh_token || attempt->code;
-
 	assert(attempt->step == ATTEMPT_SENT);
 	result->lost = result->lost && attempt->refresh_token;
-	if (!attempt->profile || !is_login || !take_login(attempt, result)) {
+	if (!attempt->profile || !is_login(attempt) || !take_login(attempt, result)) {
 		conclude(flights, attempt, result, now_ms);
 		return;
 	}
@@ -346,7 +354,7 @@ void flight_keep_of_gone(
 /* Whether a refresh token would be lost with it. */
 static bool is_precious(const struct attempt *attempt)
 {
-	return (attempt->refresh_token || attempt->code) && attempt->step != ATTEMPT_NOTING;
+	return is_login(attempt) && attempt->step != ATTEMPT_NOTING;
 }
 
 /* Drops one that nothing is lost with. True: it goes on. */

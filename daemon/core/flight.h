@@ -15,6 +15,7 @@
 #include "login.h"
 
 struct code;
+struct errand;
 struct flights;
 struct profile;
 struct settings;
@@ -46,6 +47,13 @@ struct attempt {
 	void *write;    /* whatever the state side wants to remember */
 };
 
+/* What others may want to hear of. */
+enum news {
+	NEWS_SIGNED_IN,      /* somebody has, of himself or asked to, and there is a token of it */
+	NEWS_SIGN_IN_FAILED, /* why is told */
+	NEWS_SIGN_IN_NEEDED, /* the provider has been asked for all that it can do: why is told */
+};
+
 /* The world, as the broker sees it. */
 struct broker_ops {
 	/* Reads again what secrets of the settings stand in files. False with a sentence when one
@@ -74,6 +82,16 @@ struct broker_ops {
 	/* An attempt has ended, and its profile (NULL: it has none) shows it; to be logged. */
 	void (*ended)(
 		void *context, const struct attempt *attempt, const struct grant_result *result);
+	/* Asks the profile's provider for something; what comes of it is told by
+	 * broker_provided(), later. */
+	void (*ask)(void *context, struct errand *errand);
+	/* No answer of it is wanted any more. */
+	void (*unask)(void *context, struct errand *errand);
+	/* A provider has not done what it was asked for, and is asked for nothing more; to be
+	 * logged. */
+	void (*declined)(void *context, const struct profile *profile, const char *why);
+	/* Something has happened to a profile, which shows it. why is a sentence, or NULL. */
+	void (*news)(void *context, const struct profile *profile, enum news news, const char *why);
 	/* Uniform over uint32_t. */
 	uint32_t (*random)(void *context);
 };

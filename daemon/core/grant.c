@@ -78,6 +78,11 @@ bool grant_is_stored(const struct settings *settings)
 	return (settings->grant->parts & GRANT_SESSION) || settings->persist_tokens;
 }
 
+bool grant_is_provided(const struct settings *settings)
+{
+	return settings->grant->parts & (GRANT_CODE | GRANT_ASSERTION);
+}
+
 int grant_request_init(struct grant_request *request, const struct settings *settings,
 	const struct grant_input *input)
 {
@@ -144,6 +149,7 @@ void grant_echoes(
 	echoes_add(echoes, input->refresh_token);
 	echoes_add(echoes, input->code);
 	echoes_add(echoes, input->code_verifier);
+	echoes_add(echoes, input->assertion);
 	echoes_add(echoes, input->client_assertion);
 }
 
@@ -248,13 +254,13 @@ static void judge_ended(const struct settings *settings, const struct grant_inpu
 {
 	const char *colon = complaint->description[0] != '\0' ? ": " : "";
 
-	if (input->code) {
+	if (input->code || input->assertion) {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
-			"The login server %s refused the code for profile %s (HTTP %d %s%s%s); "
+			"The login server %s refused the %s for profile %s (HTTP %d %s%s%s); "
 			"sign "
 			"in again",
-			settings->token_host, settings->name, answer->status, complaint->error,
-			colon, complaint->description);
+			settings->token_host, input->code ? "code" : "assertion", settings->name,
+			answer->status, complaint->error, colon, complaint->description);
 	} else if (!input->refresh_token) {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
 			"The login server %s does not take the assertion of profile %s any more "

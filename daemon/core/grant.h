@@ -39,6 +39,7 @@ struct grant_input {
 	const struct secret *refresh_token;
 	const struct secret *code, *code_verifier;
 	const char *redirect_uri;
+	const struct secret *assertion;        /* goes before that of the settings */
 	const struct secret *client_assertion; /* for private_key_jwt */
 	bool resent; /* the refresh token was sent before, and the answer was lost */
 };
@@ -66,6 +67,9 @@ struct grant_request {
 
 /* Whether some of the profile outlives the daemon: its login, or with persist_tokens its token. */
 bool grant_is_stored(const struct settings *settings);
+
+/* Whether a provider can bring what the grant begins with. */
+bool grant_is_provided(const struct settings *settings);
 
 /* Builds a token request (RFC 6749 sections 2.3.1, 4.1.3, 4.4.2 and 6, RFC 7522, RFC 7523, RFC
  * 7636). settings must hold the secrets that its client_auth sends. Returns 0, or -ENOMEM. */

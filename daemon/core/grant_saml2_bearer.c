@@ -6,9 +6,13 @@
 static void fill(
 	const struct settings *settings, const struct grant_input *input, struct form *form)
 {
+	const struct secret *assertion = input->assertion
+						 ? input->assertion
+						 : settings->secrets[SETTINGS_ASSERTION].value;
+
 	form_add(form, "grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer");
 	form_add(form, "orgName", settings->org);
-	form_add(form, "assertion", secret_reveal(settings->secrets[SETTINGS_ASSERTION].value));
+	form_add(form, "assertion", secret_reveal(assertion));
 	form_add(form, "scope", settings->scope);
 	form_add(form, "audience", settings->audience);
 	form_add(form, "resource", settings->resource);

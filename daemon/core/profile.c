@@ -61,7 +61,7 @@ void profile_free(struct profile *profile)
 
 enum profile_state profile_state(const struct profile *profile)
 {
-	if (profile->attempt) {
+	if (profile->attempt || provider_is_busy(&profile->provider)) {
 		return profile->token ? PROFILE_REFRESHING : PROFILE_FETCHING;
 	}
 	switch (profile->verdict) {
@@ -100,12 +100,34 @@ static bool has_first_seed(const struct profile *profile)
 	       profile->settings->secrets[SETTINGS_REFRESH_TOKEN].value;
 }
 
+bool profile_has_provider(const struct profile *profile)
+{
+	const struct settings *settings = profile->settings;
+
+	return grant_is_provided(settings) &&
+	       (profile->provider.registered || settings->auth_provider_command);
+}
+
+bool profile_has_credentials(const struct profile *profile)
+{
+	const struct settings *settings = profile->settings;
+	const struct settings_secret *assertion = &settings->secrets[SETTINGS_ASSERTION];
+
+	if (settings->grant->parts & (GRANT_SESSION | GRANT_PLANTED)) {
+		return false;
+	}
+	if (!(settings->grant->parts & GRANT_ASSERTION)) {
+		return true;
+	}
+	return !profile_has_provider(profile) &&
+	       (assertion->value || assertion->file || assertion->problem);
+}
+
 bool profile_can_ask(const struct profile *profile)
 {
-	unsigned parts = profile->settings->grant->parts;
-
-	return !(parts & (GRANT_SESSION | GRANT_PLANTED)) || profile->login.refresh_token ||
-	       has_first_seed(profile) || (grant_is_stored(profile->settings) && !profile->loaded);
+	return profile_has_provider(profile) || profile_has_credentials(profile) ||
+	       profile->login.refresh_token || has_first_seed(profile) ||
+	       (grant_is_stored(profile->settings) && !profile->loaded);
 }
 
 bool profile_may_fetch(const struct profile *profile)
@@ -121,7 +143,7 @@ bool profile_will_start(const struct profile *profile)
 
 bool profile_backs_off(const struct profile *profile, int64_t now_ms)
 {
-	if (profile->attempt) {
+	if (profile->attempt || provider_is_busy(&profile->provider)) {
 		return false;
 	}
 	switch (profile->verdict) {
@@ -156,12 +178,15 @@ int64_t profile_next_start(const struct profile *profile)
 	if (profile->code) {
 		return earliest_start(profile);
 	}
+	if (provider_is_busy(&profile->provider)) {
+		return PROFILE_NEVER; /* what comes of it says when */
+	}
 	return profile_will_start(profile) ? profile->due_ms : PROFILE_NEVER;
 }
 
 bool profile_flies(const struct profile *profile, int64_t now_ms)
 {
-	return profile->attempt || profile->code ||
+	return profile->attempt || profile->code || provider_is_busy(&profile->provider) ||
 	       (profile_will_start(profile) && profile->due_ms <= not_before(profile, now_ms));
 }
 
@@ -241,8 +266,8 @@ static void try_again(
 	profile->due_ms = not_before(profile, now_ms + wait_ms);
 }
 
-void profile_settle(struct profile *profile, struct grant_result *result, int64_t duration_ms,
-	int64_t now_ms, uint32_t random)
+void profile_answered(struct profile *profile, const struct grant_result *result,
+	int64_t duration_ms, int64_t now_ms)
 {
 	if (result->status > 0) {
 		answer_clear(&profile->last_answer);
@@ -253,6 +278,12 @@ void profile_settle(struct profile *profile, struct grant_result *result, int64_
 			.duration_ms = duration_ms,
 		};
 	}
+}
+
+void profile_settle(struct profile *profile, struct grant_result *result, int64_t duration_ms,
+	int64_t now_ms, uint32_t random)
+{
+	profile_answered(profile, result, duration_ms, now_ms);
 	if (result->verdict == GRANT_GRANTED && !token_usable(result->token, now_ms)) {
 		grant_fail(result, GRANT_TEMPORARY,
 			"The login server %s answered so late that the token had already passed",
@@ -296,6 +327,36 @@ void profile_resume(struct profile *profile, int64_t now_ms)
 	}
 }
 
+void profile_found_provider(struct profile *profile, int64_t now_ms, uint32_t random)
+{
+	int64_t due_ms = now_ms;
+	bool has_sent = profile->started_ms != INT64_MIN && profile->failures > 0;
+
+	if (profile->attempt || profile->code || provider_is_busy(&profile->provider) ||
+		!profile_may_fetch(profile)) {
+		return;
+	}
+	if (profile->verdict == GRANT_GRANTED && profile->token) {
+		renew_at_refresh_point(profile);
+	} else if (profile->verdict == GRANT_LOGIN_REQUIRED) {
+		if (has_sent) {
+			due_ms = profile->started_ms + schedule_retry(profile->failures, 0, random);
+		}
+		if (due_ms <= now_ms) {
+			due_ms = now_ms;
+			profile->verdict = profile->token ? GRANT_GRANTED : GRANT_NONE;
+		}
+		profile->due_ms = not_before(profile, due_ms);
+	}
+}
+
+void profile_lost_provider(struct profile *profile, int64_t now_ms)
+{
+	if (!profile->attempt && profile->verdict == GRANT_GRANTED && profile->token) {
+		renew_at_refresh_point(profile);
+	}
+}
+
 void profile_mend(struct profile *profile, int64_t now_ms)
 {
 	profile->verdict = profile->token ? GRANT_GRANTED : GRANT_NONE;
@@ -312,6 +373,7 @@ void profile_reset(struct profile *profile, int64_t now_ms)
 	code_free(profile->code);
 	profile->code = NULL;
 	authorize_end_all(&profile->authorizations);
+	profile->provider.step = PROVIDER_IDLE;
 	profile->verdict = GRANT_NONE;
 	profile->repeated = false;
 	profile->failures = 0;

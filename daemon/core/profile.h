@@ -10,6 +10,7 @@
 #include "authorize.h"
 #include "grant.h"
 #include "login.h"
+#include "provider.h"
 #include "waiter.h"
 
 struct attempt;
@@ -68,14 +69,15 @@ struct profile {
 	struct attempt *attempt;   /* in flight; NULL: none */
 	struct login login;        /* of grants that begin with one */
 	bool loaded;               /* what was stored of it has been read back */
-	struct code *code;         /* owned; a sign-in that waits for its attempt, NULL: none */
+	struct code *code;         /* owned; it waits for its attempt, NULL: none does */
+	struct provider provider;  /* of grants that begin with what a plugin can bring */
 	struct token *held;        /* owned; a token that may be handed out as soon as the login is
 				      durable; NULL: none */
 	bool unsaved;              /* the login could not be made durable yet */
 	bool repeated;             /* a lost answer has already been asked for once more, at once */
 	struct authorize_list authorizations; /* browsers that were sent off to sign in */
 	struct waiter_list waiters;           /* the earliest deadline first */
-	struct waiter_list sign_ins;          /* those who wait for a code's exchange; likewise */
+	struct waiter_list sign_ins;          /* those who wait for a sign-in; likewise */
 	uint64_t generation;                  /* tokens so far */
 	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
@@ -104,6 +106,12 @@ const char *profile_state_name(enum profile_state state);
  * sign-in. */
 int64_t profile_next_start(const struct profile *profile);
 
+/* Whether there is somebody to be asked for what the grant begins with. */
+bool profile_has_provider(const struct profile *profile);
+
+/* Whether there is all that its grant sends, without a sign-in and a refresh token. */
+bool profile_has_credentials(const struct profile *profile);
+
 /* Whether there is anything to ask with: without a sign-in, some grants have nothing. */
 bool profile_can_ask(const struct profile *profile);
 
@@ -123,6 +131,10 @@ bool profile_flies(const struct profile *profile, int64_t now_ms);
 /* Makes an attempt due as soon as the gap after the last one allows. */
 void profile_want(struct profile *profile, int64_t now_ms);
 
+/* Remembers how an HTTP answer looked, if one came. */
+void profile_answered(struct profile *profile, const struct grant_result *result,
+	int64_t duration_ms, int64_t now_ms);
+
 /*
  * Takes in the result of an attempt: the token, or when to try again. Takes result->token out. A
  * token that came too late to be handed out counts as a temporary failure.
@@ -135,6 +147,11 @@ void profile_plant(struct profile *profile, struct token *token, int64_t now_ms,
 
 /* After an attempt that changed nothing: makes the next one due when the token asks for it. */
 void profile_resume(struct profile *profile, int64_t now_ms);
+
+/* Its provider has come or left: the next attempt is due when there is something to ask with. One
+ * after a refusal keeps to the back-off, however often a provider comes. */
+void profile_found_provider(struct profile *profile, int64_t now_ms, uint32_t random);
+void profile_lost_provider(struct profile *profile, int64_t now_ms);
 
 /* There are new credentials: the verdict on those before is over, and an attempt due. */
 void profile_mend(struct profile *profile, int64_t now_ms);

@@ -99,6 +99,11 @@ int64_t reason_next(const struct profile *profile, int64_t now_ms, char why[REAS
 		say(why, "an attempt is in flight");
 		return PROFILE_NEVER;
 	}
+	if (provider_is_busy(&profile->provider)) {
+		snprintf(why, REASON_SIZE, "its provider was asked to %s, and has not answered yet",
+			errand_name(profile->provider.errand.kind));
+		return PROFILE_NEVER;
+	}
 	if (next_ms == PROFILE_NEVER || (!profile->code && !profile_can_ask(profile))) {
 		say(why, why_never(profile));
 		return PROFILE_NEVER;

@@ -52,6 +52,7 @@ void settings_unref(struct settings *settings)
 	free(settings->proxy_url);
 	free(settings->proxy_username);
 	free(settings->no_proxy);
+	free(settings->auth_provider_command);
 	free(settings);
 }
 
@@ -95,5 +96,6 @@ bool settings_same_credentials(const struct settings *a, const struct settings *
 		}
 	}
 	return a->client_auth == b->client_auth && same(a->client_id, b->client_id) &&
-	       same(a->private_key_id, b->private_key_id) && a->signing_alg == b->signing_alg;
+	       same(a->private_key_id, b->private_key_id) && a->signing_alg == b->signing_alg &&
+	       same(a->auth_provider_command, b->auth_provider_command);
 }

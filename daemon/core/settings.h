@@ -82,6 +82,11 @@ struct settings {
 	char *proxy_username;
 	char *no_proxy; /* hosts as CURLOPT_NOPROXY has them */
 	int64_t connect_timeout_ms, request_timeout_ms;
+	/* of the plugin that signs in for it */
+	char *auth_provider_command;  /* starts it when it is needed: a program and its arguments,
+					  with blanks between; NULL: it comes by itself */
+	int64_t auth_code_timeout_ms; /* for a code that it has */
+	int64_t sign_in_timeout_ms;   /* for a person to sign in */
 };
 
 /* All members zero but for one reference, or NULL when there is no memory. */
@@ -101,5 +106,5 @@ bool settings_same_identity(const struct settings *a, const struct settings *b);
 /* Whether a refresh token got with one may be sent under the other (token URL, client). */
 bool settings_same_session(const struct settings *a, const struct settings *b);
 
-/* Whether they would send the same credentials. */
+/* Whether they would send the same credentials, from the same provider. */
 bool settings_same_credentials(const struct settings *a, const struct settings *b);

@@ -3,6 +3,7 @@
 #include "flight.h"
 #include "grant.h"
 #include "profile.h"
+#include "provision.h"
 #include "roster.h"
 #include "schedule.h"
 #include "settings.h"
@@ -37,6 +38,7 @@ static void succeed(
 	} else {
 		flight_disown(flights, old);
 	}
+	provision_end(flights, old);
 	settings_unref(old->settings);
 	old->settings = settings;
 	profile_reset(old, now_ms);

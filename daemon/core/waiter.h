@@ -42,7 +42,8 @@ enum waiter_kind {
 	WAITER_TOKEN,    /* any token of the flight; the current one if the flight fails */
 	WAITER_REJECTED, /* the same, but the current one is of no use to it */
 	WAITER_REFRESH,  /* the end of the flight */
-	WAITER_SIGN_IN,  /* the end of the flight that exchanges its code */
+	WAITER_EXCHANGE, /* the end of the flight that exchanges its code */
+	WAITER_SIGN_IN,  /* the end of the sign-in that the provider was asked for */
 };
 
 struct answer {

@@ -9,6 +9,7 @@
 #include "config_secrets.h"
 #include "config_url.h"
 #include "config_values.h"
+#include "core/access.h"
 #include "core/grant.h"
 #include "core/secret.h"
 
@@ -28,6 +29,7 @@ static const struct grant_key grant_keys[] = {
 	{CONFIG_KEY_ORG_NAME, GRANT_ASSERTION, 0},
 	{CONFIG_KEY_ASSERTION_FILE, GRANT_ASSERTION, 0},
 	{CONFIG_KEY_ASSERTION_CREDENTIAL, GRANT_ASSERTION, 0},
+	{CONFIG_KEY_AUTH_PROVIDER_COMMAND, GRANT_CODE | GRANT_ASSERTION, 0},
 	{CONFIG_KEY_REDIRECT_URI, GRANT_BROWSER, 0},
 	{CONFIG_KEY_AUTHORIZE_URL, GRANT_BROWSER, 0},
 	{CONFIG_KEY_ORG, GRANT_BROWSER, 0},
@@ -90,7 +92,21 @@ static void find_grant(const struct config_values *values, struct settings *sett
 	settings->grant = n < 0 ? NULL : grant_find(names[n]);
 }
 
-/* Genesys Cloud wants the organization's name with an assertion; RFC 7522 knows none. */
+/* It is started without a shell, so there is no place that it would be looked for in. */
+static void read_provider_command(const struct config_values *values, struct settings *settings)
+{
+	const char *text = config_values_text(values, CONFIG_KEY_AUTH_PROVIDER_COMMAND);
+
+	if (text && text[0] != '/') {
+		config_values_error(values, CONFIG_KEY_AUTH_PROVIDER_COMMAND,
+			"the path of the program has to be absolute (begin with /); its arguments "
+			"follow, with blanks between");
+	}
+	settings->auth_provider_command = config_values_strdup(values, text);
+}
+
+/* Genesys Cloud wants the organization's name with an assertion; RFC 7522 knows none. The assertion
+ * may come from a provider, if there can be one. */
 static void read_assertion(const struct config_values *values, struct settings *settings)
 {
 	settings->org = config_values_copy(values, CONFIG_KEY_ORG_NAME);
@@ -98,7 +114,11 @@ static void read_assertion(const struct config_values *values, struct settings *
 		config_values_error(values, CONFIG_KEY_ORG_NAME,
 			"this is missing; write the name of the organization in Genesys Cloud");
 	}
-	config_secrets_require(values, SETTINGS_ASSERTION, settings);
+	if (settings->auth_provider_command || access_grants(settings->allow, ACCESS_REGISTER)) {
+		config_secrets_read(values, SETTINGS_ASSERTION, settings);
+	} else {
+		config_secrets_require(values, SETTINGS_ASSERTION, settings);
+	}
 }
 
 /* RFC 6749 section 3.1.2. It is sent as it is written, since servers compare it so. */
@@ -143,6 +163,7 @@ void config_grant_read(const struct config_values *values, struct settings *sett
 		return;
 	}
 	check_keys(values, settings->grant);
+	read_provider_command(values, settings);
 	if (settings->grant->parts & GRANT_ASSERTION) {
 		read_assertion(values, settings);
 	}

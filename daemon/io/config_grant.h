@@ -8,8 +8,8 @@
 
 struct config_values;
 
-/* Fills in grant, and what belongs to it; after config_endpoints_read(). What is wrong is told, and
- * the grant is NULL where it is not known. */
+/* Fills in grant, and what belongs to it; after config_endpoints_read() and with its rules. What is
+ * wrong is told, and the grant is NULL where it is not known. */
 void config_grant_read(const struct config_values *values, struct settings *settings);
 
 /* Tells where two profiles begin with one refresh token: whoever came second would be signed out.

@@ -28,6 +28,8 @@ extern const size_t config_n_keys;
 	X(LIVE_RELOAD, "general", "live_reload_config", NULL, "true")                             \
 	X(REFRESH, "reauthentication", "refresh_access_token", "refresh_access_token", "true")    \
 	X(WAIT_MAX, "reauthentication", "refresh_token_wait_max", "refresh_token_wait_max", "10") \
+	X(AUTH_CODE_TIMEOUT, "reauthentication", "auth_code_timeout", "auth_code_timeout", "30")  \
+	X(SIGN_IN_TIMEOUT, "reauthentication", "sign_in_timeout", "sign_in_timeout", "600")       \
 	X(LOG_LEVEL, "logging", "log_level", NULL, "info")                                        \
 	X(LOG_FORMAT, "logging", "log_format", NULL, "text")                                      \
 	X(LOG_TO_CONSOLE, "logging", "log_to_console", NULL, "true")                              \
@@ -85,6 +87,7 @@ extern const size_t config_n_keys;
 	X(ORG_NAME, "profile", "org_name", NULL, NULL)                                            \
 	X(ASSERTION_FILE, "profile", "assertion_file", NULL, NULL)                                \
 	X(ASSERTION_CREDENTIAL, "profile", "assertion_credential", NULL, NULL)                    \
+	X(AUTH_PROVIDER_COMMAND, "profile", "auth_provider_command", NULL, NULL)                  \
 	X(REDIRECT_URI, "profile", "redirect_uri", NULL, NULL)                                    \
 	X(AUTHORIZE_URL, "profile", "authorize_url", NULL, NULL)                                  \
 	X(ORG, "profile", "org", NULL, NULL)                                                      \

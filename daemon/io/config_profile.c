@@ -11,7 +11,8 @@
 #include "core/settings.h"
 
 enum {
-	TIMEOUT_MAX_S = 300, /* connect_timeout and request_timeout */
+	TIMEOUT_MAX_S = 300,          /* of programs: connect_timeout, request_timeout and so on */
+	SIGN_IN_TIMEOUT_MAX_S = 3600, /* of people */
 };
 
 /* RFC 6749 section 3.3. Blanks between the tokens become single spaces (a value that goes on over
@@ -76,6 +77,10 @@ static void read_common(const struct config_values *values, struct settings *set
 	settings->persist_tokens = config_values_bool(values, CONFIG_KEY_PERSIST_TOKENS);
 	settings->refresh_access_token = config_values_bool(values, CONFIG_KEY_REFRESH);
 	settings->wait_max_ms = read_seconds(values, CONFIG_KEY_WAIT_MAX, 0, SETTINGS_WAIT_MAX_S);
+	settings->auth_code_timeout_ms = read_seconds(
+		values, CONFIG_KEY_AUTH_CODE_TIMEOUT, 1, TIMEOUT_MAX_S);
+	settings->sign_in_timeout_ms = read_seconds(
+		values, CONFIG_KEY_SIGN_IN_TIMEOUT, 1, SIGN_IN_TIMEOUT_MAX_S);
 	settings->connect_timeout_ms = read_seconds(
 		values, CONFIG_KEY_CONNECT_TIMEOUT, 1, TIMEOUT_MAX_S);
 	settings->request_timeout_ms = read_seconds(
@@ -93,12 +98,12 @@ struct settings *config_profile_read(const struct config_values *values, const c
 	}
 	settings->name = config_values_strdup(values, name);
 	read_common(values, settings);
+	settings->allow = config_values_allow(values, CONFIG_KEY_ALLOW);
 	config_grant_read(values, settings);
 	config_client_read(values, environment, settings);
 	read_scope(values, settings);
 	settings->audience = config_values_copy(values, CONFIG_KEY_AUDIENCE);
 	read_resource(values, settings);
-	settings->allow = config_values_allow(values, CONFIG_KEY_ALLOW);
 	if (values->entries[CONFIG_KEY_DEFAULT_LIFETIME]) {
 		settings->default_lifetime_ms = read_seconds(
 			values, CONFIG_KEY_DEFAULT_LIFETIME, 1, SETTINGS_LIFETIME_MAX_S);

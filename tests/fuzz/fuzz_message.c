@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "proto/answered.h"
 #include "proto/escape.h"
 #include "proto/message.h"
 
@@ -37,6 +38,19 @@ static void check_reference(
 	}
 }
 
+/* The strings are those of the array. */
+static void check_strings(const struct parameter *parameter, const cJSON *array)
+{
+	const cJSON *item = array->child;
+	const char *string = NULL;
+
+	while ((string = parameter_next(parameter, string))) {
+		assert(strcmp(item->valuestring, string) == 0);
+		item = item->next;
+	}
+	assert(!item);
+}
+
 /* The parameters are those of the tree, in its order. */
 static void check_parameters(const struct request *request, const cJSON *tree)
 {
@@ -53,6 +67,8 @@ static void check_parameters(const struct request *request, const cJSON *tree)
 			assert(strcmp(item->valuestring, parameter->value.text) == 0);
 		} else if (parameter->value.type == JSON_NUMBER) {
 			assert(parameter->number == item->valuedouble);
+		} else if (parameter->strings) {
+			check_strings(parameter, item);
 		}
 	}
 	assert(!item);
@@ -71,6 +87,43 @@ static void check_taken(const struct request *request, const cJSON *tree)
 		(cJSON_GetObjectItemCaseSensitive(tree, "referenceId") != NULL));
 	reply_done(&reply);
 	check_parameters(request, tree);
+}
+
+/* A member of the tree is that text, or neither is there. */
+static void check_text(const cJSON *tree, const char *name, const char *text)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, name);
+
+	assert((item != NULL) == (text != NULL));
+	assert(!text || !cJSON_IsString(item) || strcmp(item->valuestring, text) == 0);
+}
+
+static void check_answered(char *line, size_t len, const cJSON *tree)
+{
+	struct request request = {.head_len = 0};
+	struct answered answered;
+	char why[MESSAGE_WHY_MAX];
+	bool taken = answered_read(&answered, line, len, why);
+	struct reply reply;
+	cJSON *data = NULL;
+
+	memcpy(request.head, answered.head, answered.head_len);
+	request.head_len = answered.head_len;
+	reply = join(&request, message_error(ERROR_INVALID_REQUEST, taken ? "x" : why, 0));
+	reply_done(&reply);
+	if (!taken) {
+		return;
+	}
+	assert(answered.command_id);
+	check_text(tree, "commandId", answered.command_id);
+	check_text(tree, "profile", answered.profile);
+	check_text(tree, "errorMessage", answered.failure);
+	check_text(tree, "data", answered.data);
+	if (answered.data) {
+		assert(json_parse(answered.data, answered.data_len, &data) == JSON_OK);
+		assert(cJSON_Compare(data, cJSON_GetObjectItemCaseSensitive(tree, "data"), true));
+		cJSON_Delete(data);
+	}
 }
 
 static void check_refused(const struct request *request, const cJSON *tree, const char *why)
@@ -97,7 +150,11 @@ static void check_request(const char *line, size_t len)
 	json_parse(line, len, &tree);
 	if (request_parse(&request, copy, len, why, &fatal)) {
 		assert(!fatal && tree);
-		check_taken(&request, tree);
+		if (request.name) {
+			check_taken(&request, tree);
+		} else {
+			check_answered(copy, len, tree);
+		}
 	} else {
 		assert(fatal == !escape_is_utf8(line, len));
 		check_refused(&request, tree, why);

@@ -24,6 +24,8 @@ struct settings *fixture_settings(const char *name)
 	settings->login_url = strdup("https://login.example");
 	settings->refresh_access_token = true;
 	settings->wait_max_ms = 10000;
+	settings->auth_code_timeout_ms = 30 * 1000;
+	settings->sign_in_timeout_ms = 600 * 1000;
 	return settings;
 }
 

@@ -436,6 +436,9 @@ START_TEST(one_right_is_asked_for)
 	ck_assert(access_allows(rules, &subject, ACCESS_GET_JWT_TOKEN));
 	ck_assert(!access_allows(rules, &subject, ACCESS_GET_TOKEN_INFO));
 	ck_assert(!access_allows(NULL, &subject, ACCESS_GET_TOKEN_INFO));
+	ck_assert(access_grants(rules, ACCESS_GET_JWT_TOKEN));
+	ck_assert(!access_grants(rules, ACCESS_REGISTER));
+	ck_assert(!access_grants(NULL, ACCESS_GET_JWT_TOKEN));
 	access_free(rules);
 	access_free(NULL);
 }

@@ -31,23 +31,6 @@ static unsigned take(struct audit *audit, uid_t uid, enum audit_kind kind, int64
 	return written;
 }
 
-START_TEST(each_profile_is_new_once)
-{
-	static const unsigned numbers[] = {1, 2, 63, 64, 65, 127, 128, 5000, 3};
-	struct audit_seen seen = {0};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-		ck_assert(audit_seen_add(&seen, numbers[i]));
-		for (size_t j = 0; j <= i; j++) {
-			ck_assert(!audit_seen_add(&seen, numbers[j]));
-		}
-	}
-	audit_seen_done(&seen);
-	ck_assert(audit_seen_add(&seen, 64));
-	audit_seen_done(&seen);
-}
-END_TEST
-
 START_TEST(noisy_user_takes_nothing_of_another)
 {
 	struct audit *audit = audit_new(note, NULL);
@@ -145,7 +128,6 @@ START_TEST(users_beyond_the_limit_are_counted_together)
 }
 END_TEST
 
-UNIT_MAIN("audit", each_profile_is_new_once, noisy_user_takes_nothing_of_another,
-	tokens_take_nothing_of_denials, what_was_left_out_is_told_when_the_window_ends,
-	next_telling_is_the_earliest_of_all_users, what_is_not_told_yet_is_told_at_the_end,
-	users_beyond_the_limit_are_counted_together)
+UNIT_MAIN("audit", noisy_user_takes_nothing_of_another, tokens_take_nothing_of_denials,
+	what_was_left_out_is_told_when_the_window_ends, next_telling_is_the_earliest_of_all_users,
+	what_is_not_told_yet_is_told_at_the_end, users_beyond_the_limit_are_counted_together)

@@ -146,7 +146,39 @@ START_TEST(raw_xml_for_an_assertion_is_told_with_the_remedy)
 }
 END_TEST
 
+START_TEST(assertion_may_come_from_a_provider)
+{
+	struct settings *settings = config_fixture_only(
+		SAML_PROFILE "org_name = acme\nauth_provider_command = /usr/bin/saml --name x\n");
+
+	ck_assert_str_eq(settings->auth_provider_command, "/usr/bin/saml --name x");
+	ck_assert_ptr_null(settings->secrets[SETTINGS_ASSERTION].value);
+	settings_unref(settings);
+	config_fixture_check(SAML_PROFILE "org_name = acme\nallow = "
+					  "user:root (authProvider.register)\n",
+		"");
+	config_fixture_check(SAML_PROFILE "org_name = acme\nallow = user:root (*)\n",
+		"error FILE:1: [profile a] assertion_file: this is missing; write assertion_file "
+		"(a path) or assertion_credential (a credential of the service)\n");
+}
+END_TEST
+
 /* The codes. */
+
+START_TEST(provider_is_a_program_by_its_path)
+{
+	struct settings *settings = take_code("auth_provider_command = /usr/bin/x");
+
+	ck_assert_str_eq(settings->auth_provider_command, "/usr/bin/x");
+	settings_unref(settings);
+	refuse_code("auth_provider_command = x --y",
+		"the path of the program has to be absolute (begin with /); its arguments follow, "
+		"with blanks between");
+	config_fixture_refuse_line("auth_provider_command = /x",
+		"grant = client_credentials does not take this; take the line out, or write "
+		"grant = authorization_code, pkce or saml2_bearer");
+}
+END_TEST
 
 START_TEST(redirect_is_kept_as_it_is_written)
 {
@@ -276,6 +308,7 @@ CASES_MAIN("config_grant", config_fixture_set_up, config_fixture_tear_down,
 	{every_grant_of_the_table_is_known, 1}, {grants_that_come_later_or_never_are_told, 1},
 	{keys_that_the_grant_does_not_take_are_mistakes, 1},
 	{assertion_is_taken_less_one_newline, 1}, {organization_and_assertion_are_needed, 1},
+	{assertion_may_come_from_a_provider, 1}, {provider_is_a_program_by_its_path, 1},
 	{raw_xml_for_an_assertion_is_told_with_the_remedy, 1},
 	{redirect_is_kept_as_it_is_written, 1}, {redirect_has_a_form, 1},
 	{authorization_endpoint_is_found, 1}, {organization_goes_with_a_provider, 1},

@@ -38,6 +38,8 @@ START_TEST(profile_has_its_defaults)
 	ck_assert_ptr_null(settings->allow);
 	ck_assert_ptr_null(settings->ca_file);
 	ck_assert_ptr_null(settings->unix_socket);
+	ck_assert_int_eq(settings->auth_code_timeout_ms, 30000);
+	ck_assert_int_eq(settings->sign_in_timeout_ms, 600000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 5000);
 	ck_assert_int_eq(settings->request_timeout_ms, 30000);
 	settings_unref(settings);
@@ -54,6 +56,8 @@ START_TEST(profile_has_what_is_written)
 					 "default_lifetime = 3600\n"
 					 "refresh_access_token = no\n"
 					 "refresh_token_wait_max = 0\n"
+					 "auth_code_timeout = 300\n"
+					 "sign_in_timeout = 3600\n"
 					 "connect_timeout = 1\n"
 					 "request_timeout = 300\n"
 					 "allow = user:4711 (auth.getJwtToken)\n");
@@ -67,6 +71,8 @@ START_TEST(profile_has_what_is_written)
 	ck_assert_int_eq(settings->default_lifetime_ms, 3600000);
 	ck_assert(!settings->refresh_access_token);
 	ck_assert_int_eq(settings->wait_max_ms, 0);
+	ck_assert_int_eq(settings->auth_code_timeout_ms, 300000);
+	ck_assert_int_eq(settings->sign_in_timeout_ms, 3600000);
 	ck_assert_int_eq(settings->connect_timeout_ms, 1000);
 	ck_assert_int_eq(settings->request_timeout_ms, 300000);
 	ck_assert(access_allows(settings->allow, &subject, ACCESS_GET_JWT_TOKEN));

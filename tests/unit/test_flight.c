@@ -20,6 +20,9 @@ static struct settings *settings_of(const char *name, const char *grant)
 	struct settings *settings = fixture_settings(name);
 
 	settings->grant = grant_find(grant);
+	if (settings->grant->parts & GRANT_ASSERTION) {
+		settings->secrets[SETTINGS_ASSERTION].value = secret_new("a", 1);
+	}
 	return settings;
 }
 

@@ -70,6 +70,27 @@ START_TEST(request_is_read)
 }
 END_TEST
 
+START_TEST(line_with_a_command_id_and_no_request_is_an_answer)
+{
+	ck_assert(parse("{\"commandId\":\"1\",\"data\":{},\"parameters\":7,\"referenceId\":[]}"));
+	ck_assert_ptr_null(request.name);
+	ck_assert(parse("{\"commandId\":\"1\",\"request\":\"x\"}"));
+	ck_assert_str_eq(request.name, "x");
+	expect_refused("{\"commandId\":\"1\",\"request\":null}", MESSAGE_HEAD_NONE, "request");
+	expect_refused("{\"commandId\":\"1\",\"commandId\":\"1\"}", MESSAGE_HEAD_NONE, "member");
+}
+END_TEST
+
+START_TEST(objects_are_handed_over_as_text)
+{
+	ck_assert(parse("{\"request\":\"x\",\"parameters\":{\"data\":{\"a\":[{}]},\"b\":\"c\"}}"));
+	ck_assert_int_eq(parameter_named(0, "data")->value.type, JSON_OBJECT);
+	ck_assert_str_eq(parameter_named(0, "data")->value.text, "{\"a\":[{}]}");
+	ck_assert_uint_eq(parameter_named(0, "data")->value.len, strlen("{\"a\":[{}]}"));
+	expect_string(1, "b", "c");
+}
+END_TEST
+
 START_TEST(request_needs_nothing_but_its_name)
 {
 	ck_assert(parse("{\"request\":\"system.getStatus\"}"));
@@ -206,6 +227,48 @@ START_TEST(parameters_are_taken_in_order_with_their_escapes_decoded)
 	expect_number(2, "minValidity", -15);
 	ck_assert_int_eq(parameter_named(3, "yes")->value.type, JSON_WORD);
 	expect_head("{\"referenceId\":1,");
+}
+END_TEST
+
+START_TEST(strings_of_an_array_are_decoded_and_gone_through)
+{
+	const struct parameter *list;
+	const char *string;
+
+	ck_assert(parse("{\"request\":\"x\",\"parameters\":{\"list\":[ \"a\" ,\"\","
+			"\"\\u00e9\\\"\\ud83d\\ude00\"],\"none\":[],\"last\":\"b\"}}"));
+	list = parameter_named(0, "list");
+	ck_assert(list->strings);
+	string = parameter_next(list, NULL);
+	ck_assert_str_eq(string, "a");
+	string = parameter_next(list, string);
+	ck_assert_str_eq(string, "");
+	string = parameter_next(list, string);
+	ck_assert_str_eq(string, "\xc3\xa9\"\xf0\x9f\x98\x80");
+	ck_assert_ptr_null(parameter_next(list, string));
+
+	ck_assert(parameter_named(1, "none")->strings);
+	ck_assert_ptr_null(parameter_next(parameter_named(1, "none"), NULL));
+	expect_string(2, "last", "b");
+	ck_assert(!parameter_named(2, "last")->strings);
+}
+END_TEST
+
+START_TEST(array_of_other_values_is_none_of_strings)
+{
+	static const char *const lists[] = {
+		"[1]", "[\"a\",null]", "[\"a\",[\"b\"]]", "[{\"a\":\"b\"},\"a\"]", "[true]"};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line),
+			"{\"parameters\":{\"list\":%s,\"last\":\"b\"},\"request\":\"x\"}",
+			lists[i]);
+		ck_assert_msg(parse(line), "%s: %s", line, why);
+		ck_assert_msg(!parameter_named(0, "list")->strings, "%s", lists[i]);
+		expect_string(1, "last", "b");
+	}
 }
 END_TEST
 
@@ -484,12 +547,14 @@ START_TEST(other_lines_are_no_replies)
 }
 END_TEST
 
-UNIT_MAIN("message", request_is_read, request_needs_nothing_but_its_name,
+UNIT_MAIN("message", line_with_a_command_id_and_no_request_is_an_answer,
+	objects_are_handed_over_as_text, request_is_read, request_needs_nothing_but_its_name,
 	short_name_of_get_jwt_token_is_known, other_members_are_ignored_whatever_they_are,
 	reference_comes_back_as_it_was_sent, reference_of_128_bytes_is_the_longest,
 	reference_of_128_escapes_fits_its_head, other_references_are_refused, name_must_be_a_text,
 	name_of_128_bytes_is_the_longest, parameters_may_stand_in_an_array,
 	parameters_are_taken_in_order_with_their_escapes_decoded,
+	strings_of_an_array_are_decoded_and_gone_through, array_of_other_values_is_none_of_strings,
 	null_and_an_empty_array_are_no_parameters,
 	other_parameters_are_refused_under_their_reference, reference_comes_back_wherever_it_stands,
 	other_values_are_no_requests, what_is_wrong_with_the_json_is_told,

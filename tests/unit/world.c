@@ -148,6 +148,30 @@ static void ended(void *context, const struct attempt *attempt, const struct gra
 {
 }
 
+static void ask(void *context, struct errand *errand)
+{
+	ck_assert_ptr_null(world.errands[errand->kind]);
+	world.errands[errand->kind] = errand;
+	world.asks[errand->kind]++;
+}
+
+static void unask(void *context, struct errand *errand)
+{
+	ck_assert_ptr_eq(world.errands[errand->kind], errand);
+	world.errands[errand->kind] = NULL;
+}
+
+static void declined(void *context, const struct profile *profile, const char *why)
+{
+	world.declined++;
+}
+
+static void news(void *context, const struct profile *profile, enum news news, const char *why)
+{
+	world.news[news]++;
+	snprintf(world.why, sizeof(world.why), "%s", why ? why : "");
+}
+
 static uint32_t chance(void *context)
 {
 	return world.random;
@@ -162,6 +186,10 @@ static const struct broker_ops ops = {
 	.hash = hash,
 	.cancel = cancel,
 	.ended = ended,
+	.ask = ask,
+	.unask = unask,
+	.declined = declined,
+	.news = news,
 	.random = chance,
 };
 
@@ -275,10 +303,40 @@ void caller_refresh(struct caller *caller, struct profile *profile)
 
 void caller_sign_in(struct caller *caller, struct profile *profile, const char *code)
 {
-	struct code *carrier = code_new(code, strlen(code), NULL, "https://app.example/back");
-
 	*caller = (struct caller){0};
-	wait_if_told(caller, profile, broker_sign_in(world.broker, profile, carrier, world.now_ms));
+	wait_if_told(caller, profile,
+		broker_sign_in(world.broker, profile, world_code(code), world.now_ms));
+}
+
+void caller_ask_sign_in(struct caller *caller, struct profile *profile)
+{
+	*caller = (struct caller){0};
+	wait_if_told(caller, profile, broker_ask_sign_in(world.broker, profile, world.now_ms));
+}
+
+struct code *world_code(const char *code)
+{
+	return code_new(code, strlen(code), NULL, "https://app.example/back");
+}
+
+static void provide(enum errand_kind kind, const struct provided *provided)
+{
+	struct errand *errand = world.errands[kind];
+
+	ck_assert_msg(errand, "the provider was not asked to %s", errand_name(kind));
+	world.errands[kind] = NULL;
+	broker_provided(world.broker, errand, provided, world.now_ms);
+	world_settle();
+}
+
+void world_bring(enum errand_kind kind, const char *code)
+{
+	provide(kind, &(struct provided){.code = code ? world_code(code) : NULL});
+}
+
+void world_decline(enum errand_kind kind, const char *why, bool signs_in)
+{
+	provide(kind, &(struct provided){.why = why, .signs_in = signs_in});
 }
 
 static struct token *make_token(const char *value, int64_t sent_ms, int64_t lifetime_ms)

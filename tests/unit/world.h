@@ -39,8 +39,13 @@ struct world {
 	bool disk_is_slow; /* a write that is waited for ends with world_written() alone */
 	struct attempt *writing[WORLD_ATTEMPTS_MAX];
 	unsigned n_writing;
-	const char *unprepared; /* why credentials cannot be read, NULL: they can */
-	bool renewed;           /* new credentials were put in place */
+	const char *unprepared;          /* why credentials cannot be read, NULL: they can */
+	bool renewed;                    /* new credentials were put in place */
+	struct errand *errands[ERRANDS]; /* what providers are asked for, NULL: they are not */
+	unsigned asks[ERRANDS];          /* how often so far */
+	unsigned declined;
+	unsigned news[NEWS_SIGN_IN_NEEDED + 1];
+	char why[256]; /* the last news' */
 	/* Answers each attempt as soon as it starts, when set. */
 	void (*on_start)(struct attempt *attempt);
 	/* Who may still wait at a reload; all, when NULL. */
@@ -100,6 +105,17 @@ struct record *world_record(const char *profile);
 void world_crash(void);
 
 void caller_sign_in(struct caller *caller, struct profile *profile, const char *code);
+
+/* Has the profile's provider sign somebody in. */
+void caller_ask_sign_in(struct caller *caller, struct profile *profile);
+
+/* The provider answers what it was asked for: with a code, that it is done (NULL), or why not. */
+void world_bring(enum errand_kind kind, const char *code);
+void world_decline(enum errand_kind kind, const char *why, bool signs_in);
+
+/* A code from the login at a provider, to be taken over. */
+struct code *world_code(const char *code);
+
 struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms);
 
 /* The only attempt in flight. */

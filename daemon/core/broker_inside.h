@@ -1,0 +1,48 @@
+/*
+ * What the parts of the broker share: broker.c with the profiles and their flights, and
+ * broker_provider.c with those who sign in for them. Nobody else knows it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flight.h"
+#include "roster.h"
+
+struct code;
+struct profile;
+
+struct broker {
+	struct flights flights;
+	struct roster roster;
+	uint64_t revision;
+	unsigned numbers; /* given to profiles so far */
+	int64_t next_ms;
+	bool shutting_down;
+	uint64_t n_tokens, n_failures, n_timeouts;
+};
+
+/* Has broker_tick() called at that time, if it was to be later. */
+void broker_sooner(struct broker *broker, int64_t at_ms);
+
+/* Uniform over uint32_t. */
+uint32_t broker_chance(const struct broker *broker);
+
+/* Puts a code on its way, which takes the place of one that waits. It is taken over. */
+void broker_exchange(
+	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
+
+/* Tells others. */
+void broker_tell(
+	struct broker *broker, const struct profile *profile, enum news news, const char *why);
+
+/*
+ * Whether a profile's attempt, which ended with result, was not the last word: a code that waits
+ * comes next, or its provider is asked for what the order says.
+ */
+bool broker_goes_on(struct broker *broker, const struct attempt *attempt,
+	const struct grant_result *result, int64_t now_ms);
+
+/* Ends what a provider has not done by its deadline. */
+void broker_expire_errands(struct broker *broker, struct profile *profile, int64_t now_ms);
