@@ -180,6 +180,33 @@ int command_refresh(const struct arguments *arguments, struct connection *connec
 					  : status;
 }
 
+/* What became of what the profile had at the login server. */
+static int put_logout(const cJSON *data)
+{
+	const cJSON *why = cJSON_GetObjectItemCaseSensitive(data, "revocationError");
+	bool revoked = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "revoked"));
+	char shown[SHOWN_SIZE];
+
+	if (cJSON_IsString(why)) {
+		print_escape(shown, sizeof(shown), why->valuestring);
+		print_error("logged out here, but not at the login server: %s", shown);
+		return EXIT_STATUS_DONE;
+	}
+	return output_line("", revoked ? "Logged out, and at the login server too."
+				       : "Logged out; there was nothing to revoke.");
+}
+
+int command_logout(const struct arguments *arguments, struct connection *connection)
+{
+	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
+	int status = ask_info(arguments, connection, "auth.logout", &reply);
+
+	if (status != EXIT_STATUS_DONE) {
+		return status;
+	}
+	return arguments->json ? output_json(reply.data) : put_logout(reply.data);
+}
+
 int command_status(const struct arguments *arguments, struct connection *connection)
 {
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};

@@ -45,4 +45,5 @@ command command_status;
 command command_services;
 command command_exec;
 command command_refresh;
+command command_logout;
 command command_reload;

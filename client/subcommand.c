@@ -85,6 +85,14 @@ static const struct subcommand subcommands[] = {
 		"with\n"
 		"                    another port where that is http://localhost\n"
 		"  --json            as JSON\n"},
+	{"logout", command_logout, OPTION_BIT(OPTION_JSON), true, false,
+		"Usage: gctoken logout [PROFILE] [OPTION]...\n"
+		"\n"
+		"Has gctokend forget token and session of PROFILE (default), has the login\n"
+		"server revoke them, and says whether it did. No token is fetched until somebody\n"
+		"signs in, refreshes or sets a token.\n"
+		"\n"
+		"  --json            as JSON\n"},
 	{"set-token", command_set_token,
 		OPTION_BIT(OPTION_EXPIRES_IN) | OPTION_BIT(OPTION_EXPIRATION) |
 			OPTION_BIT(OPTION_JSON),
@@ -149,6 +157,7 @@ static const char help_whole[] =
 	"  refresh [PROFILE]            fetch a new token now\n"
 	"  login [PROFILE]              sign in with the browser of this machine\n"
 	"  authorize [PROFILE]          sign in with a browser elsewhere, or by a script\n"
+	"  logout [PROFILE]             forget and revoke its token and session\n"
 	"  set-token [PROFILE]          hand out the token on standard input\n"
 	"  explain [PROFILE]            print which rule grants or denies what\n"
 	"  health [PROFILE]             check the profiles for a monitoring system\n"

@@ -168,7 +168,10 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 	if (outcome->outcome == OUTCOME_DENIED) {
 		audit_denial(shared, session, access_name(right), profile->settings->name);
 	}
-	if (outcome->outcome != OUTCOME_TOKEN) {
+	if (outcome->outcome == OUTCOME_LOGGED_OUT) {
+		answer_owned(shared, session, head, head_len,
+			message_data(view_logout(profile, outcome, call_wall_offset(shared))));
+	} else if (outcome->outcome != OUTCOME_TOKEN) {
 		shared->errors[outcome_code(outcome->outcome)]++;
 		answer_owned(shared, session, head, head_len, outcome_payload(outcome));
 	} else if (right != ACCESS_GET_JWT_TOKEN) {

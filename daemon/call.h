@@ -132,6 +132,10 @@ enum call_type {
 	X(STATE, "state", CALL_STRING)                        \
 	X(CODE, "code", CALL_STRING)                          \
 	X(CODE_VERIFIER, "codeVerifier", CALL_STRING)         \
+	X(ID_TOKEN, "idToken", CALL_STRING)                   \
+	X(NONCE, "nonce", CALL_STRING)                        \
+	X(MAX_AGE, "maxAge", CALL_NUMBER)                     \
+	X(ISS, "iss", CALL_STRING)                            \
 	X(ERROR, "error", CALL_STRING)                        \
 	X(ERROR_DESCRIPTION, "errorDescription", CALL_STRING) \
 	X(TOKEN, "token", CALL_STRING)                        \

@@ -18,6 +18,7 @@
 #include "io/harden.h"
 #include "io/log.h"
 #include "io/watch.h"
+#include "keeper.h"
 #include "proto/error.h"
 #include "upstream.h"
 
@@ -109,6 +110,30 @@ static bool needs_state(const struct config *config)
 	return false;
 }
 
+/* Whether it is stored that profiles were logged out, of which nothing else is. */
+static bool has_logouts(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_profiles; i++) {
+		if (keeper_has_record(config->profiles[i]->name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Returns 0, or a negative errno with a sentence where a profile cannot do without. */
+static int open_state(struct upstream *upstream, const struct config *config, char why[WHY_SIZE])
+{
+	bool needed = needs_state(config);
+	int r = needed || has_logouts(config) ? upstream_open_state(upstream, why, WHY_SIZE) : 0;
+
+	if (r < 0 && !needed) {
+		log_warning("a profile that was logged out may fetch a token: %s", why);
+		return 0;
+	}
+	return r;
+}
+
 /* Whether any rule asks for the unit of a caller. */
 static bool needs_units(const struct config *config)
 {
@@ -126,7 +151,7 @@ static int apply(struct configuration *configuration, struct config *config)
 {
 	struct upstream *upstream = configuration->parts.upstream;
 	char why[WHY_SIZE];
-	int r = needs_state(config) ? upstream_open_state(upstream, why, sizeof(why)) : 0;
+	int r = open_state(upstream, config, why);
 
 	if (r < 0) {
 		on_problem(&configuration->told, LOG_LEVEL_ERROR, why);

@@ -55,6 +55,16 @@ static void refresh(struct call *call)
 	call_answer_outcome(call, &outcome);
 }
 
+static void logout(struct call *call)
+{
+	struct answer outcome;
+
+	if (call_may_wait(call)) {
+		outcome = broker_logout(call->shared->broker, call->profile, call->now_ms);
+		call_answer_outcome(call, &outcome);
+	}
+}
+
 static void get_token_info(struct call *call)
 {
 	call_answer_data(call, view_profile(call->profile, call_wall_offset(call->shared)));
@@ -148,6 +158,8 @@ enum {
 	STATE = 1 << PARAMETER_STATE,
 	CODE = 1 << PARAMETER_CODE,
 	CODE_VERIFIER = 1 << PARAMETER_CODE_VERIFIER,
+	OPENID = 1 << PARAMETER_ID_TOKEN | 1 << PARAMETER_NONCE | 1 << PARAMETER_MAX_AGE |
+		 1 << PARAMETER_ISS,
 	REFUSAL = 1 << PARAMETER_ERROR | 1 << PARAMETER_ERROR_DESCRIPTION,
 	TOKEN = 1 << PARAMETER_TOKEN,
 	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
@@ -161,10 +173,12 @@ static const struct endpoint endpoints[] = {
 		check_jwt_token, get_jwt_token},
 	{"auth.getTokenInfo", ACCESS_GET_TOKEN_INFO, PROFILE, NULL, get_token_info},
 	{"auth.refresh", ACCESS_REFRESH, PROFILE, NULL, refresh},
+	{"auth.logout", ACCESS_LOGOUT, PROFILE, NULL, logout},
 	{"auth.getAuthorizeUrl", ACCESS_GET_AUTHORIZE_URL, PROFILE | REDIRECT_URI | STATE,
 		sign_in_check_url, sign_in_url},
 	{"auth.authorize", ACCESS_AUTHORIZE,
-		PROFILE | CODE | STATE | REDIRECT_URI | CODE_VERIFIER | REFUSAL | TOKEN | EXPIRY,
+		PROFILE | CODE | STATE | REDIRECT_URI | CODE_VERIFIER | OPENID | REFUSAL | TOKEN |
+			EXPIRY,
 		sign_in_check_code, sign_in_code},
 	{"auth.setAccessToken", ACCESS_SET_ACCESS_TOKEN, PROFILE | TOKEN | EXPIRY,
 		plant_check_access_token, plant_access_token},

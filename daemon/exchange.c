@@ -13,10 +13,16 @@
 #include "io/http.h"
 #include "io/log.h"
 
-enum { HEADERS_MAX = 32 /* of an answer that are told */ };
+enum {
+	HEADERS_MAX = 32,        /* of an answer that are told */
+	REQUEST_HEADERS_MAX = 4, /* of a request likewise */
+};
 
 struct exchange {
 	struct exchange_bodies bodies;
+	const char *method;
+	char *url;
+	const char *content_type;            /* its header; NULL: there is no body */
 	bool authorized;                     /* with a header */
 	char request_body[REDACT_BODY_SIZE]; /* when it is told */
 };
@@ -42,11 +48,21 @@ struct exchange *exchange_new(const struct exchange_bodies *bodies, const struct
 	if (!exchange) {
 		return NULL;
 	}
+	exchange->url = strdup(request->url);
+	if (!exchange->url) {
+		exchange_free(exchange);
+		return NULL;
+	}
 	exchange->bodies = *bodies;
+	exchange->method = request->method;
 	exchange->authorized = request->authorization;
-	if (bodies->request) {
+	if (request->body) {
+		exchange->content_type = request->is_json ? HTTP_TYPE_JSON : HTTP_TYPE_FORM;
+	}
+	if (request->body && bodies->request) {
 		grant_echoes(&echoes, settings, input);
-		redact_form(exchange->request_body, request->form, &echoes);
+		(request->is_json ? redact_json : redact_form)(
+			exchange->request_body, request->body, &echoes);
 		echoes_done(&echoes);
 	}
 	return exchange;
@@ -54,7 +70,10 @@ struct exchange *exchange_new(const struct exchange_bodies *bodies, const struct
 
 void exchange_free(struct exchange *exchange)
 {
-	free(exchange);
+	if (exchange) {
+		free(exchange->url);
+		free(exchange);
+	}
 }
 
 static void show_headers(struct shown *shown, const char *lines, const struct echoes *echoes)
@@ -95,18 +114,32 @@ const char *exchange_correlation_id(const struct grant_result *result)
 									: NULL;
 }
 
+/* As they are sent, NULL behind the last. */
+static void list_request_headers(
+	const char *list[REQUEST_HEADERS_MAX + 1], const struct exchange *exchange)
+{
+	static const char agent[] = "User-Agent: " HTTP_AGENT;
+	size_t n = 0;
+
+	list[n++] = HTTP_ACCEPT;
+	if (exchange->content_type) {
+		list[n++] = exchange->content_type;
+	}
+	list[n++] = agent;
+	if (exchange->authorized) {
+		list[n++] = "Authorization: ***";
+	}
+	list[n] = NULL;
+}
+
 void exchange_log(const struct exchange *exchange, const struct settings *settings,
 	const struct grant_input *input, const struct http_answer *answer,
 	const struct grant_result *result)
 {
 	const char *id = exchange_correlation_id(result);
 	bool failed = result->verdict != GRANT_GRANTED;
-	static const char agent[] = "User-Agent: " HTTP_AGENT;
-	const char *const request_headers[] = {HTTP_ACCEPT, HTTP_CONTENT_TYPE, agent,
-		exchange && exchange->authorized ? "Authorization: ***" : NULL, NULL};
+	const char *request_headers[REQUEST_HEADERS_MAX + 1];
 	struct log_exchange told = {
-		.method = "POST",
-		.url = settings->token_url,
 		.status = answer->error ? 0 : answer->status,
 		.duration_ms = answer->duration_ms,
 		.request_headers = request_headers,
@@ -117,12 +150,17 @@ void exchange_log(const struct exchange *exchange, const struct settings *settin
 	if (!exchange || !log_enabled_exchange(failed)) {
 		return;
 	}
+	list_request_headers(request_headers, exchange);
+	told.method = exchange->method;
+	told.url = exchange->url;
 	grant_echoes(&echoes, settings, input);
 	echoes_add(&echoes, result->token ? result->token->value : NULL);
 	echoes_add(&echoes, result->refresh_token);
 	shown = show(exchange, failed, answer, &echoes);
 	echoes_done(&echoes);
-	told.request_body = exchange->bodies.request ? exchange->request_body : NULL;
+	told.request_body = exchange->bodies.request && exchange->content_type
+				    ? exchange->request_body
+				    : NULL;
 	if (shown && shown->list[0]) {
 		told.response_headers = shown->list;
 	}
@@ -131,12 +169,11 @@ void exchange_log(const struct exchange *exchange, const struct settings *settin
 	}
 	if (answer->error) {
 		log_exchange(failed, settings->name, id, &told,
-			"POST %s: no answer after %" PRId64 " ms: %s", settings->token_url,
+			"%s %s: no answer after %" PRId64 " ms: %s", told.method, told.url,
 			answer->duration_ms, answer->error);
 	} else {
-		log_exchange(failed, settings->name, id, &told,
-			"POST %s: HTTP %d in %" PRId64 " ms", settings->token_url, answer->status,
-			answer->duration_ms);
+		log_exchange(failed, settings->name, id, &told, "%s %s: HTTP %d in %" PRId64 " ms",
+			told.method, told.url, answer->status, answer->duration_ms);
 	}
 	free(shown);
 }

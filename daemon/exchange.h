@@ -1,7 +1,7 @@
 /*
- * What is told of a token request and its answer, by the levels of the Genesys Cloud SDKs: takes
- * the pieces that the level asks for, has the secrets in them replaced, and logs them. It does not
- * know what follows from the answer.
+ * What is told of a request to a login server and its answer, by the levels of the Genesys Cloud
+ * SDKs: takes the pieces that the level asks for, has the secrets in them replaced, and logs them.
+ * It does not know what follows from the answer.
  */
 #pragma once
 

@@ -155,6 +155,7 @@ static cJSON *write_object(const struct profile *profile)
 	add_token(object, "token", profile->token);
 	add_text(object, "verdict", verdicts[profile->verdict]);
 	add_count(object, "failures", profile->failures);
+	add_flag(object, "loggedOut", profile->login.logged_out);
 	add_flag(object, "repeated", profile->repeated);
 	add_flag(object, "inFlight", is_sent(profile->attempt));
 	add_time(object, "due", profile->due_ms);
@@ -301,6 +302,7 @@ static bool read_profile(const cJSON *object, struct profile *profile)
 	profile->generation = (uint64_t)get_number(object, "generation", 0);
 	profile->verdict = get_verdict(object);
 	profile->failures = (unsigned)get_number(object, "failures", 0);
+	profile->login.logged_out = get_flag(object, "loggedOut");
 	profile->repeated = get_flag(object, "repeated");
 	profile->due_ms = get_number(object, "due", PROFILE_NEVER);
 	profile->started_ms = get_number(object, "started", INT64_MIN);

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "core/flight.h"
 #include "core/login.h"
+#include "core/revocation.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "io/clock.h"
@@ -21,26 +23,26 @@ struct keeper {
 	LIST_HEAD(, keeping) writes; /* under way */
 	struct event_base *base;
 	struct state *state; /* NULL until a profile needs it */
-	void (*ended)(void *context, struct attempt *attempt, const char *why);
+	const struct keeper_ops *ops;
 	void *context;
 };
 
-/* A write under way. */
+/* A write under way; nobody waits for it where both are NULL. */
 struct keeping {
 	LIST_ENTRY(keeping) link;
 	struct keeper *keeper;
-	struct attempt *attempt; /* NULL: nobody waits for it */
+	struct attempt *attempt;
+	struct revocation *revocation;
 	struct state_write *write;
 	char profile[SETTINGS_NAME_MAX + 1];
 };
 
-struct keeper *keeper_new(struct event_base *base,
-	void (*ended)(void *context, struct attempt *attempt, const char *why), void *context)
+struct keeper *keeper_new(struct event_base *base, const struct keeper_ops *ops, void *context)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
 	if (keeper) {
-		*keeper = (struct keeper){.base = base, .ended = ended, .context = context};
+		*keeper = (struct keeper){.base = base, .ops = ops, .context = context};
 		LIST_INIT(&keeper->writes);
 	}
 	return keeper;
@@ -98,81 +100,147 @@ static struct state_binding binding_of(const struct settings *settings)
 	};
 }
 
+/* Tells whoever waits; else the log hears what went wrong. */
+static void tell(const struct keeper *keeper, const struct keeping *keeping, const char *why)
+{
+	if (keeping->attempt) {
+		keeping->attempt->write = NULL;
+		keeper->ops->stored(keeper->context, keeping->attempt, why);
+	} else if (keeping->revocation) {
+		keeping->revocation->write = NULL;
+		keeper->ops->noted(keeper->context, keeping->revocation, why);
+	} else if (why) {
+		log_state_failed(keeping->profile, why);
+	}
+}
+
 static void on_kept(void *context, int error, const char *why)
 {
 	struct keeping *keeping = context;
-	struct keeper *keeper = keeping->keeper;
-	struct attempt *attempt = keeping->attempt;
+	struct keeping ended = *keeping;
 
-	if (!attempt && error < 0) {
-		log_state_failed(keeping->profile, why);
-	}
 	keeping_free(keeping);
-	if (attempt) {
-		attempt->write = NULL;
-		keeper->ended(keeper->context, attempt, why);
-	}
+	tell(ended.keeper, &ended, why);
 }
 
-/* Nothing was begun. */
-static void refuse(struct keeper *keeper, struct attempt *attempt, const struct settings *settings,
-	const char *why)
+/* The record, NULL where there is nothing to keep any more: a grant without a login has nothing but
+ * that it was logged out. Returns 0 or -ENOMEM. */
+static int make_record(const struct settings *settings, const struct login *login,
+	const struct token *token, struct secret **ret_record)
 {
-	if (attempt) {
-		keeper->ended(keeper->context, attempt, why);
-	} else {
-		log_state_failed(settings->name, why);
+	*ret_record = NULL;
+	if (!grant_is_stored(settings) && !login->logged_out) {
+		return 0;
 	}
+	*ret_record = record_write(
+		settings, login, settings->persist_tokens ? token : NULL, clock_wall_offset());
+	return *ret_record ? 0 : -ENOMEM;
 }
 
-static int begin(
-	struct keeping *keeping, const struct settings *settings, const struct secret *record)
+/* Returns 0, or a negative errno with a sentence. */
+static int begin(struct keeping *keeping, const struct settings *settings,
+	const struct secret *record, char why[STATE_WHY_SIZE])
 {
 	struct state_binding binding = binding_of(settings);
+	struct keeper *keeper = keeping->keeper;
+	int r = keeper_open(keeper, why, STATE_WHY_SIZE);
 
-	return state_save(
-		keeping->keeper->state, &binding, record, on_kept, keeping, &keeping->write);
+	if (r < 0) {
+		return r;
+	}
+	r = state_save(keeper->state, &binding, record, on_kept, keeping, &keeping->write);
+	if (r < 0) {
+		snprintf(why, STATE_WHY_SIZE, "%s",
+			r == -EMSGSIZE ? "The refresh token is too long to be stored"
+			: r == -EAGAIN ? "Too many writes wait for the disk of the state directory"
+				       : "The daemon is out of memory");
+	}
+	return r;
+}
+
+/* keeping says who waits. */
+static void keep(const struct keeping *keeping, const struct settings *settings,
+	const struct login *login, const struct token *token)
+{
+	struct keeping *kept = malloc(sizeof(*kept));
+	char why[STATE_WHY_SIZE] = "The daemon is out of memory";
+	struct secret *record = NULL;
+	int r = kept ? make_record(settings, login, token, &record) : -ENOMEM;
+
+	if (r == 0) {
+		*kept = *keeping;
+		r = begin(kept, settings, record, why);
+	}
+	secret_free(record);
+	if (r < 0) {
+		free(kept);
+		tell(keeping->keeper, keeping, why);
+		return;
+	}
+	LIST_INSERT_HEAD(&kept->keeper->writes, kept, link);
+	if (kept->attempt) {
+		kept->attempt->write = kept;
+	} else if (kept->revocation) {
+		kept->revocation->write = kept;
+	}
+}
+
+static struct keeping keeping_of(struct keeper *keeper, const struct settings *settings)
+{
+	struct keeping keeping = {.keeper = keeper};
+
+	snprintf(keeping.profile, sizeof(keeping.profile), "%s", settings->name);
+	return keeping;
 }
 
 void keeper_store(struct keeper *keeper, struct attempt *attempt, const struct settings *settings,
 	const struct login *login, const struct token *token)
 {
-	struct secret *record = record_write(
-		settings, login, settings->persist_tokens ? token : NULL, clock_wall_offset());
-	struct keeping *keeping = calloc(1, sizeof(*keeping));
-	int r = record && keeping ? 0 : -ENOMEM;
+	struct keeping keeping = keeping_of(keeper, settings);
 
-	if (r == 0) {
-		keeping->keeper = keeper;
-		keeping->attempt = attempt;
-		snprintf(keeping->profile, sizeof(keeping->profile), "%s", settings->name);
-		r = begin(keeping, settings, record);
-	}
-	secret_free(record);
-	if (r == 0) {
-		LIST_INSERT_HEAD(&keeper->writes, keeping, link);
-	}
-	if (r == 0 && attempt) {
-		attempt->write = keeping;
-	}
-	if (r < 0) {
-		free(keeping);
-		refuse(keeper, attempt, settings,
-			r == -EMSGSIZE ? "The refresh token is too long to be stored"
-			: r == -EAGAIN ? "Too many writes wait for the disk of the state directory"
-				       : "The daemon is out of memory");
+	keeping.attempt = attempt;
+	keep(&keeping, settings, login, token);
+}
+
+void keeper_note(struct keeper *keeper, struct revocation *revocation, const struct login *login)
+{
+	struct keeping keeping = keeping_of(keeper, revocation->settings);
+
+	keeping.revocation = revocation;
+	keep(&keeping, revocation->settings, login, NULL);
+}
+
+static void forget(struct keeping *keeping)
+{
+	if (keeping) {
+		state_write_cancel(keeping->write);
+		keeping_free(keeping);
 	}
 }
 
 void keeper_forget(struct keeper *keeper, struct attempt *attempt)
 {
-	struct keeping *keeping = attempt->write;
+	forget(attempt->write);
+	attempt->write = NULL;
+}
 
-	if (keeping) {
-		state_write_cancel(keeping->write);
-		attempt->write = NULL;
-		keeping_free(keeping);
-	}
+void keeper_leave(struct keeper *keeper, struct revocation *revocation)
+{
+	forget(revocation->write);
+	revocation->write = NULL;
+}
+
+bool keeper_has_record(const char *profile)
+{
+	char why[STATE_WHY_SIZE];
+	char *directory = state_directory(why), *path = NULL;
+	bool found = directory &&
+		     asprintf(&path, "%s/%s" STATE_DIRECTORY_SUFFIX, directory, profile) >= 0 &&
+		     access(path, F_OK) == 0;
+
+	free(path);
+	free(directory);
+	return found;
 }
 
 bool keeper_load(struct keeper *keeper, const struct settings *settings, struct login *ret_login,
@@ -182,8 +250,12 @@ bool keeper_load(struct keeper *keeper, const struct settings *settings, struct 
 	struct secret *record;
 	enum state_found found;
 	char reason[STATE_WHY_SIZE];
-	int r = state_load(keeper->state, &binding, &record, &found, reason);
+	int r;
 
+	if (!grant_is_stored(settings) && (!keeper->state || !keeper_has_record(settings->name))) {
+		return true;
+	}
+	r = state_load(keeper->state, &binding, &record, &found, reason);
 	if (r < 0) {
 		log_state_failed(settings->name, reason);
 		snprintf(why, GRANT_MESSAGE_SIZE, "%s", reason);

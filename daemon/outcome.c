@@ -28,6 +28,7 @@ enum error_code outcome_code(enum outcome outcome)
 	switch (outcome) {
 	case OUTCOME_TOKEN:
 	case OUTCOME_WAITS:
+	case OUTCOME_LOGGED_OUT:
 		break;
 	case OUTCOME_TIMEOUT:
 		return ERROR_REFRESH_TIMEOUT;
@@ -43,6 +44,8 @@ enum error_code outcome_code(enum outcome outcome)
 		return ERROR_SHUTTING_DOWN;
 	case OUTCOME_DENIED:
 		return ERROR_ACCESS_DENIED;
+	case OUTCOME_UNSAVED:
+		return ERROR_INTERNAL;
 	}
 	assert(!"an outcome that is no error");
 	return ERROR_INTERNAL;

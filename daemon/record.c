@@ -44,6 +44,7 @@ struct secret *record_write(const struct settings *settings, const struct login 
 		cJSON_AddStringToObject(object, "account", login->account);
 	}
 	cJSON_AddBoolToObject(object, "sending", login->sending);
+	cJSON_AddBoolToObject(object, "loggedOut", login->logged_out);
 	if (token) {
 		cJSON_AddItemToObject(
 			object, "accessToken", write_token(settings, token, wall_offset_ms));
@@ -106,6 +107,7 @@ static int read_login(const cJSON *object, struct login *login)
 		memcpy(login->account, account, strlen(account) + 1);
 	}
 	login->sending = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "sending"));
+	login->logged_out = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "loggedOut"));
 	return 0;
 }
 

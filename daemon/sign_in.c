@@ -18,8 +18,12 @@
 #include "view.h"
 
 enum {
-	CODE_MAX = 4096,   /* characters of a code */
-	VERIFIER_MIN = 43, /* RFC 7636 section 4.1 */
+	CODE_MAX = 4096, /* characters of a code */
+	ID_TOKEN_MAX = 16 * 1024,
+	NONCE_MAX = 1024,
+	URI_MAX = 4096,           /* of a redirect or an issuer */
+	MAX_AGE_MAX = 1000000000, /* seconds */
+	VERIFIER_MIN = 43,        /* RFC 7636 section 4.1 */
 	VERIFIER_MAX = 128,
 	NAMES_SIZE = 256, /* of a list of grants */
 };
@@ -50,20 +54,38 @@ static bool is_visible(const char *text)
 	return true;
 }
 
-/* ---- what every browser needs */
+/* Whether a parameter is of min to max printable ASCII characters; else that is told. */
+static bool check_text(
+	const struct call *call, enum call_parameter parameter, const char *name, size_t max)
+{
+	if (length(call, parameter) == 0 || length(call, parameter) > max ||
+		!is_visible(call_text(call, parameter))) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"%s has to be 1 to %zu printable ASCII characters", name, max);
+	}
+	return true;
+}
 
-/* Whether somebody signs in for the profile with a browser. */
-static bool takes_browsers(const struct call *call)
+/* ---- what every sign-in needs */
+
+static bool takes_sign_in(const struct grant *grant, unsigned refused)
+{
+	return (grant->parts & GRANT_BROWSER) && !(grant->parts & refused);
+}
+
+/* Whether somebody signs in for the profile, and its grant has none of the refused parts; else that
+ * is told. */
+static bool takes_sign_ins(const struct call *call, unsigned refused)
 {
 	const struct settings *settings = call->profile->settings;
 	char names[NAMES_SIZE] = "";
 	size_t len = 0;
 
-	if (settings->grant->parts & GRANT_BROWSER) {
+	if (takes_sign_in(settings->grant, refused)) {
 		return true;
 	}
 	for (size_t i = 0; grant_name(i); i++) {
-		if ((grant_find(grant_name(i))->parts & GRANT_BROWSER) && len < sizeof(names)) {
+		if (takes_sign_in(grant_find(grant_name(i)), refused) && len < sizeof(names)) {
 			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
 				len > 0 ? " or " : "", grant_name(i));
 		}
@@ -114,7 +136,7 @@ void sign_in_url(struct call *call)
 	cJSON *data;
 	char *url;
 
-	if (!takes_browsers(call) || !takes_redirect(call)) {
+	if (!takes_sign_ins(call, GRANT_DEPLOYMENT) || !takes_redirect(call)) {
 		return;
 	}
 	if (wish.state &&
@@ -149,11 +171,18 @@ static bool has_token(const struct call *call)
 	       has(call, PARAMETER_EXPIRES_IN);
 }
 
+/* What OpenID Connect adds to a code. */
+static bool has_openid(const struct call *call)
+{
+	return has(call, PARAMETER_ID_TOKEN) || has(call, PARAMETER_NONCE) ||
+	       has(call, PARAMETER_MAX_AGE) || has(call, PARAMETER_ISS);
+}
+
 static bool check_refusal(const struct call *call)
 {
 	if (!has(call, PARAMETER_STATE) || has(call, PARAMETER_CODE) ||
 		has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER) ||
-		has_token(call)) {
+		has_token(call) || has_openid(call)) {
 		return wrong(call, "Beside error write state and, where there is one, "
 				   "errorDescription, and nothing else");
 	}
@@ -186,6 +215,32 @@ static bool check_verifier(const struct call *call)
 	return true;
 }
 
+/* Of the implicit flow (OpenID Connect Core section 3.2.2.5). */
+static bool check_id_token(const struct call *call)
+{
+	if (has(call, PARAMETER_CODE) || has(call, PARAMETER_STATE) ||
+		has(call, PARAMETER_REDIRECT_URI) || has(call, PARAMETER_CODE_VERIFIER) ||
+		!has(call, PARAMETER_NONCE)) {
+		return wrong(call, "Beside idToken write its nonce, and neither a code nor what "
+				   "goes with one");
+	}
+	return check_text(call, PARAMETER_ID_TOKEN, "idToken", ID_TOKEN_MAX);
+}
+
+static bool check_openid(const struct call *call)
+{
+	const struct parameter *max_age = call->given[PARAMETER_MAX_AGE];
+
+	if (max_age && !(max_age->number >= 0 && max_age->number <= MAX_AGE_MAX &&
+			       max_age->number == (double)(int64_t)max_age->number)) {
+		return call_fail(call, ERROR_INVALID_REQUEST,
+			"maxAge has to be a whole number of seconds, 0 to %d", MAX_AGE_MAX);
+	}
+	return (!has(call, PARAMETER_NONCE) ||
+		       check_text(call, PARAMETER_NONCE, "nonce", NONCE_MAX)) &&
+	       (!has(call, PARAMETER_ISS) || check_text(call, PARAMETER_ISS, "iss", URI_MAX));
+}
+
 bool sign_in_check_code(struct call *call)
 {
 	if (has(call, PARAMETER_ERROR)) {
@@ -196,6 +251,12 @@ bool sign_in_check_code(struct call *call)
 	}
 	if (has_token(call)) {
 		return check_token(call);
+	}
+	if (!check_openid(call)) {
+		return false;
+	}
+	if (has(call, PARAMETER_ID_TOKEN)) {
+		return check_id_token(call);
 	}
 	if (!has(call, PARAMETER_CODE)) {
 		return wrong(call, "code is missing: bring what the browser came back with, code "
@@ -267,7 +328,6 @@ static bool exchange(const struct call *call, struct code *code)
 
 static void exchange_pending(const struct call *call)
 {
-	const struct json_value *code = &call->given[PARAMETER_CODE]->value;
 	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
 	struct authorize *pending = find_pending(call);
 
@@ -279,7 +339,7 @@ static void exchange_pending(const struct call *call)
 			pending->redirect_uri);
 		return;
 	}
-	if (pending && exchange(call, authorize_code(pending, code->text, code->len))) {
+	if (pending && exchange(call, authorize_code(pending, call_text(call, PARAMETER_CODE)))) {
 		authorize_end(&call->profile->authorizations, pending);
 		broker_changed(call->shared->broker, call->profile);
 	}
@@ -289,7 +349,6 @@ static void exchange_pending(const struct call *call)
 static void exchange_foreign(const struct call *call)
 {
 	const struct settings *settings = call->profile->settings;
-	const struct json_value *code = &call->given[PARAMETER_CODE]->value;
 	const char *redirect_uri = call_text(call, PARAMETER_REDIRECT_URI);
 
 	if (settings->grant != &grant_authorization_code) {
@@ -298,9 +357,57 @@ static void exchange_foreign(const struct call *call)
 			"auth.getAuthorizeUrl for a URL, and bring the state that comes back",
 			settings->grant->name);
 	} else if (takes_redirect(call)) {
-		exchange(call,
-			code_new(code->text, code->len, call_text(call, PARAMETER_CODE_VERIFIER),
-				redirect_uri ? redirect_uri : settings->redirect_uri));
+		exchange(call, code_new(&(struct code_texts){
+				       .code = call_text(call, PARAMETER_CODE),
+				       .verifier = call_text(call, PARAMETER_CODE_VERIFIER),
+				       .redirect_uri = redirect_uri ? redirect_uri
+								    : settings->redirect_uri,
+			       }));
+	}
+}
+
+/* Where a messenger's code came back to; NULL after it was told that this is missing. */
+static const char *find_redirect(const struct call *call)
+{
+	const char *own = call->profile->settings->redirect_uri;
+
+	if (!has(call, PARAMETER_REDIRECT_URI)) {
+		if (!own) {
+			wrong(call, "redirectUri is missing: where the code came back to; the "
+				    "profile has no redirect_uri");
+		}
+		return own;
+	}
+	if (own ? !takes_redirect(call)
+		: !check_text(call, PARAMETER_REDIRECT_URI, "redirectUri", URI_MAX)) {
+		return NULL;
+	}
+	return call_text(call, PARAMETER_REDIRECT_URI);
+}
+
+/* What came of a sign-in at the login of a messenger's brand. */
+static void exchange_brands(const struct call *call)
+{
+	const struct parameter *max_age = call->given[PARAMETER_MAX_AGE];
+	struct code_texts texts = {
+		.code = call_text(call, PARAMETER_CODE),
+		.verifier = call_text(call, PARAMETER_CODE_VERIFIER),
+		.id_token = call_text(call, PARAMETER_ID_TOKEN),
+		.nonce = call_text(call, PARAMETER_NONCE),
+		.iss = call_text(call, PARAMETER_ISS),
+		.has_max_age = max_age,
+		.max_age_s = max_age ? (int64_t)max_age->number : 0,
+	};
+
+	if (has(call, PARAMETER_STATE)) {
+		wrong(call, "Leave state out: with grant = messenger the daemon gives none");
+		return;
+	}
+	if (texts.code) {
+		texts.redirect_uri = find_redirect(call);
+	}
+	if (!texts.code || texts.redirect_uri) {
+		exchange(call, code_new(&texts));
 	}
 }
 
@@ -321,8 +428,16 @@ void sign_in_code(struct call *call)
 {
 	const struct settings *settings = call->profile->settings;
 	bool is_implicit = settings->grant->parts & GRANT_IMPLICIT;
+	bool is_brands = settings->grant->parts & GRANT_DEPLOYMENT;
 
-	if (!takes_browsers(call)) {
+	if (!takes_sign_ins(call, 0)) {
+		return;
+	}
+	if (!is_brands && has_openid(call)) {
+		call_fail(call, ERROR_INVALID_REQUEST,
+			"idToken, nonce, maxAge and iss are for profiles with grant = messenger; "
+			"profile %s has grant = %s",
+			settings->name, settings->grant->name);
 		return;
 	}
 	if (has(call, PARAMETER_ERROR)) {
@@ -335,6 +450,8 @@ void sign_in_code(struct call *call)
 		plant_pending(call);
 	} else if (!call_may_wait(call)) {
 		return; /* the code would be spent, and nobody told what came of it */
+	} else if (is_brands) {
+		exchange_brands(call);
 	} else if (has(call, PARAMETER_STATE)) {
 		exchange_pending(call);
 	} else {

@@ -1,15 +1,14 @@
 #include "upstream.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/answer.h"
 #include "core/broker.h"
 #include "core/code.h"
+#include "core/revocation.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
@@ -22,29 +21,18 @@
 #include "io/tls.h"
 #include "keeper.h"
 #include "outcome.h"
+#include "revoker.h"
+#include "sender.h"
 
 struct upstream {
 	struct tls *tls;
 	struct http *http;
+	struct sender *sender;
 	struct keeper *keeper;
 	struct broker *broker;
-	struct exchange_bodies bodies;
 	const struct upstream_ops *ops;
 	void *context;
 };
-
-/* An attempt on its way. */
-struct upstream_post {
-	struct attempt *attempt;
-	struct http_transfer *transfer;
-	struct exchange *exchange; /* NULL: nothing of it is told */
-};
-
-static void upstream_post_free(struct upstream_post *post)
-{
-	exchange_free(post->exchange);
-	free(post);
-}
 
 /* ---- results */
 
@@ -136,7 +124,6 @@ static void finish(struct attempt *attempt, struct grant_result *result)
 	struct upstream *upstream = attempt->context;
 
 	broker_finish(upstream->broker, attempt, result, clock_now());
-	grant_result_done(result);
 	upstream->ops->changed(upstream->context);
 }
 
@@ -150,51 +137,39 @@ static void on_stored(void *context, struct attempt *attempt, const char *why)
 
 static struct grant_input input_of(const struct attempt *attempt)
 {
-	struct grant_input input = {
+	return (struct grant_input){
 		.refresh_token = attempt->refresh_token,
+		.code = attempt->code,
 		.client_assertion = attempt->client_assertion,
 		.resent = attempt->resent,
 	};
-
-	if (attempt->code) {
-		input.code = attempt->code->code;
-		input.code_verifier = attempt->code->verifier;
-		input.redirect_uri = attempt->code->redirect_uri;
-		input.assertion = attempt->code->assertion;
-	}
-	return input;
 }
 
-static void on_answer(void *context, const struct http_answer *http_answer)
+static void judge(void *context, const struct answer_http *answer, struct grant_result *result)
 {
-	struct upstream_post *post = context;
-	struct attempt *attempt = post->attempt;
-	const struct settings *settings = attempt->settings;
-	struct answer_http answer = {
-		.error = http_answer->error,
-		.begun = http_answer->begun,
-		.status = http_answer->status,
-		.body = http_answer->body,
-		.body_len = http_answer->body_len,
-		.retry_after = http_answer->retry_after,
-		.date = http_answer->date,
-		.correlation_id = http_answer->correlation_id,
-		.sent_ms = attempt->sent_ms,
-	};
+	const struct attempt *attempt = context;
 	struct grant_input input = input_of(attempt);
-	struct grant_result result = {0};
 
-	if (http_answer->misconfigured) {
-		grant_fail(
-			&result, GRANT_PERMANENT, "No request can be sent: %s", http_answer->error);
-	} else {
-		grant_judge(settings, &input, &answer, &result);
-	}
-	exchange_log(post->exchange, settings, &input, http_answer, &result);
-	upstream_post_free(post);
-	attempt->transfer = NULL;
-	finish(attempt, &result);
+	grant_judge(attempt->settings, &input, answer, result);
 }
+
+static void on_answered(void *context, struct grant_result *result)
+{
+	struct attempt *attempt = context;
+
+	attempt->transfer = NULL;
+	finish(attempt, result);
+}
+
+static void on_noted(void *context, struct revocation *revocation, const char *why)
+{
+	struct upstream *upstream = context;
+
+	broker_noted(upstream->broker, revocation, why, clock_now());
+	upstream->ops->changed(upstream->context);
+}
+
+static const struct keeper_ops keeper_ops = {on_stored, on_noted};
 
 /* ---- credentials */
 
@@ -269,77 +244,31 @@ static bool hash(void *context, const struct secret *seed, char ret_hash[LOGIN_H
 	return sign_hash(seed, ret_hash) == 0;
 }
 
-/* A server takes each assertion once (its jti), so each attempt has its own. */
-static bool make_client_assertion(struct attempt *attempt, char why[SIGN_WHY_SIZE])
-{
-	const struct settings *settings = attempt->settings;
-	enum signing_alg alg = settings->signing_alg;
-	struct sign_key *key;
-	bool done = false;
-
-	if (settings->client_auth != CLIENT_AUTH_PRIVATE_KEY_JWT) {
-		return true;
-	}
-	if (sign_key_read(settings->secrets[SETTINGS_PRIVATE_KEY].value, NULL, &key, why) < 0) {
-		return false;
-	}
-	if (!sign_key_fits(key, alg)) {
-		snprintf(why, SIGN_WHY_SIZE, "this key cannot sign by %s; write signing_alg = %s",
-			alg == SIGNING_RS256 ? "RS256" : "ES256",
-			alg == SIGNING_RS256 ? "ES256" : "RS256");
-	} else {
-		snprintf(why, SIGN_WHY_SIZE, "OpenSSL cannot sign with it");
-		done = sign_client_assertion(key, alg, settings->private_key_id,
-			       settings->client_id, settings->token_url,
-			       (clock_now() + clock_wall_offset()) / 1000,
-			       &attempt->client_assertion) == 0;
-	}
-	sign_key_free(key);
-	return done;
-}
-
 /* ---- requests */
 
 static int post(struct upstream *upstream, struct attempt *attempt)
 {
-	const struct settings *settings = attempt->settings;
-	struct grant_input input = input_of(attempt);
+	struct sender_order order = {
+		.settings = attempt->settings,
+		.input = input_of(attempt),
+		.sent_ms = attempt->sent_ms,
+		.judge = judge,
+		.done = on_answered,
+		.context = attempt,
+	};
 	struct grant_request request;
-	struct upstream_post *post = calloc(1, sizeof(*post));
-	int r = post ? grant_request_init(&request, settings, &input) : -ENOMEM;
+	struct sending *sending;
+	int r = grant_request_init(&request, attempt->settings, &order.input);
 
 	if (r < 0) {
-		free(post);
 		return r;
 	}
-	post->attempt = attempt;
-	post->exchange = exchange_new(&upstream->bodies, settings, &input, &request);
-	r = http_post(upstream->http,
-		&(struct http_request){
-			.url = settings->token_url,
-			.unix_socket = settings->unix_socket,
-			.ca_file = settings->ca_file,
-			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
-			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,
-			.client_key_passphrase = settings->secrets[SETTINGS_TLS_PASSPHRASE].value,
-			.proxy_url = settings->proxy_url,
-			.proxy_username = settings->proxy_username,
-			.proxy_password = settings->secrets[SETTINGS_PROXY_PASSWORD].value,
-			.no_proxy = settings->no_proxy,
-			.form = request.form,
-			.authorization = request.authorization,
-			.connect_timeout_ms = settings->connect_timeout_ms,
-			.request_timeout_ms = settings->request_timeout_ms,
-			.keep_headers = post->exchange,
-		},
-		on_answer, post, &post->transfer);
+	r = sender_send(upstream->sender, &request, &order, &sending);
 	grant_request_done(&request);
-	if (r < 0) {
-		upstream_post_free(post);
-		return r;
+	if (r == 0) {
+		attempt->transfer = sending;
 	}
-	attempt->transfer = post;
-	return 0;
+	return r;
 }
 
 static void start_attempt(void *context, struct attempt *attempt)
@@ -348,7 +277,7 @@ static void start_attempt(void *context, struct attempt *attempt)
 	char why[SIGN_WHY_SIZE];
 	struct grant_result result = {0};
 
-	if (!make_client_assertion(attempt, why)) {
+	if (!sender_client_assertion(attempt->settings, &attempt->client_assertion, why)) {
 		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
 			attempt->settings->name, why);
 		finish(attempt, &result);
@@ -361,12 +290,8 @@ static void start_attempt(void *context, struct attempt *attempt)
 static void cancel_attempt(void *context, struct attempt *attempt)
 {
 	struct upstream *upstream = context;
-	struct upstream_post *post = attempt->transfer;
 
-	if (post) {
-		http_cancel(post->transfer);
-		upstream_post_free(post);
-	}
+	sender_cancel(attempt->transfer);
 	keeper_forget(upstream->keeper, attempt);
 }
 
@@ -400,6 +325,42 @@ static void unask(void *context, struct errand *errand)
 	upstream->ops->unask(upstream->context, errand);
 }
 
+static void on_revoked(void *context, struct grant_result *result)
+{
+	struct revocation *revocation = context;
+	struct upstream *upstream = revocation->context;
+
+	broker_revoked(upstream->broker, revocation, result, clock_now());
+	upstream->ops->changed(upstream->context);
+}
+
+static void revoke(void *context, struct revocation *revocation)
+{
+	struct upstream *upstream = context;
+
+	revoker_send(upstream->sender, revocation, on_revoked);
+}
+
+static void note(void *context, struct revocation *revocation, const struct login *login)
+{
+	struct upstream *upstream = context;
+
+	keeper_note(upstream->keeper, revocation, login);
+}
+
+static void leave(void *context, struct revocation *revocation)
+{
+	struct upstream *upstream = context;
+
+	revoker_cancel(revocation);
+	keeper_leave(upstream->keeper, revocation);
+}
+
+static void left(void *context, const struct revocation *revocation)
+{
+	revoker_log(revocation);
+}
+
 static uint32_t random_number(void *context)
 {
 	return arc4random();
@@ -418,6 +379,10 @@ static const struct broker_ops ops = {
 	.unask = unask,
 	.declined = log_declined,
 	.news = log_news,
+	.revoke = revoke,
+	.note = note,
+	.leave = leave,
+	.left = left,
 	.random = random_number,
 };
 
@@ -433,7 +398,8 @@ struct upstream *upstream_new(
 	upstream->context = context;
 	upstream->tls = tls_new();
 	upstream->http = upstream->tls ? http_new(base, upstream->tls) : NULL;
-	upstream->keeper = upstream->http ? keeper_new(base, on_stored, upstream) : NULL;
+	upstream->sender = upstream->http ? sender_new(upstream->http) : NULL;
+	upstream->keeper = upstream->sender ? keeper_new(base, &keeper_ops, upstream) : NULL;
 	upstream->broker = upstream->keeper ? broker_new(&ops, upstream) : NULL;
 	if (!upstream->broker) {
 		upstream_free(upstream);
@@ -447,6 +413,7 @@ void upstream_free(struct upstream *upstream)
 	if (upstream) {
 		broker_free(upstream->broker);
 		keeper_free(upstream->keeper);
+		sender_free(upstream->sender);
 		http_free(upstream->http);
 		tls_free(upstream->tls);
 		free(upstream);
@@ -465,7 +432,7 @@ int upstream_open_state(struct upstream *upstream, char *why, size_t why_size)
 
 void upstream_log_bodies(struct upstream *upstream, bool request, bool response)
 {
-	upstream->bodies = (struct exchange_bodies){request, response};
+	sender_log_bodies(upstream->sender, request, response);
 }
 
 void upstream_forget_authorities(struct upstream *upstream)

@@ -132,3 +132,13 @@ cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)
 		object, "lastError", view_error(&profile->last_error, wall_offset_ms));
 	return object;
 }
+
+cJSON *view_logout(
+	const struct profile *profile, const struct answer *answer, int64_t wall_offset_ms)
+{
+	cJSON *object = view_profile(profile, wall_offset_ms);
+
+	cJSON_AddBoolToObject(object, "revoked", answer->revoked);
+	cJSON_AddItemToObject(object, "revocationError", string_or_null(answer->text));
+	return object;
+}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct payload;
+struct answer;
 struct profile;
 struct token;
 
@@ -17,6 +18,10 @@ struct payload *view_token(struct token *token, int64_t wall_offset_ms);
 
 /* Data of auth.getTokenInfo, the caller's; NULL when there is no memory. */
 cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms);
+
+/* Data of auth.logout; likewise. */
+cJSON *view_logout(
+	const struct profile *profile, const struct answer *answer, int64_t wall_offset_ms);
 
 /* A number as cJSON writes it, but without the floating point that takes it most of its time. */
 cJSON *view_number(int64_t number);

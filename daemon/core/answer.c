@@ -97,21 +97,61 @@ static cJSON *jwt_claims(const char *token)
 	return claims;
 }
 
-/* exp - iat, else exp less the answer's Date. */
-static enum found jwt_lifetime(const char *token, const char *date, int64_t *ret_ms)
+/* exp - iat and exp less the answer's Date, as far as they can be told. */
+struct jwt_lifetimes {
+	bool has_iat, has_date;
+	double by_iat_s, by_date_s;
+};
+
+static void jwt_lifetimes_read(struct jwt_lifetimes *lifetimes, const char *token, const char *date)
 {
 	cJSON *claims = jwt_claims(token);
 	const cJSON *exp = cJSON_GetObjectItemCaseSensitive(claims, "exp");
 	const cJSON *iat = cJSON_GetObjectItemCaseSensitive(claims, "iat");
 	int64_t now = answer_date(date);
-	enum found found = ABSENT;
 
+	*lifetimes = (struct jwt_lifetimes){0};
 	if (cJSON_IsNumber(exp) && cJSON_IsNumber(iat)) {
-		found = bounded(exp->valuedouble - iat->valuedouble, ret_ms);
-	} else if (cJSON_IsNumber(exp) && now >= 0) {
-		found = bounded(exp->valuedouble - (double)now, ret_ms);
+		lifetimes->has_iat = true;
+		lifetimes->by_iat_s = exp->valuedouble - iat->valuedouble;
+	}
+	if (cJSON_IsNumber(exp) && now >= 0) {
+		lifetimes->has_date = true;
+		lifetimes->by_date_s = exp->valuedouble - (double)now;
 	}
 	cJSON_Delete(claims);
+}
+
+/* The first of the two that there is. */
+static enum found jwt_lifetime(const char *token, const char *date, int64_t *ret_ms)
+{
+	struct jwt_lifetimes lifetimes;
+
+	jwt_lifetimes_read(&lifetimes, token, date);
+	if (lifetimes.has_iat) {
+		return bounded(lifetimes.by_iat_s, ret_ms);
+	}
+	return lifetimes.has_date ? bounded(lifetimes.by_date_s, ret_ms) : ABSENT;
+}
+
+/* The shorter of the two: a JWT may have been issued before it was asked for. */
+static enum found jwt_rest(const char *token, const char *date, int64_t *ret_ms)
+{
+	struct jwt_lifetimes lifetimes;
+	int64_t by_date_ms = 0;
+	enum found found;
+
+	jwt_lifetimes_read(&lifetimes, token, date);
+	if (!lifetimes.has_iat || !lifetimes.has_date) {
+		return jwt_lifetime(token, date, ret_ms);
+	}
+	found = bounded(lifetimes.by_iat_s, ret_ms);
+	if (found == FOUND) {
+		found = bounded(lifetimes.by_date_s, &by_date_ms);
+	}
+	if (found == FOUND && by_date_ms < *ret_ms) {
+		*ret_ms = by_date_ms;
+	}
 	return found;
 }
 
@@ -164,27 +204,35 @@ static bool has_escaped_nul(const char *body, size_t len)
 	return false;
 }
 
-static bool check_token(const cJSON *object, const struct answer_http *answer, char *why)
+/* name: the member that the token stands in. */
+static bool check_token(
+	const cJSON *object, const char *name, const struct answer_http *answer, char *why)
 {
-	const cJSON *token = cJSON_GetObjectItemCaseSensitive(object, "access_token");
-	const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "token_type");
+	const cJSON *token = cJSON_GetObjectItemCaseSensitive(object, name);
 
 	if (!cJSON_IsObject(object)) {
 		return refuse(why, "it is not a JSON object");
 	}
 	if (!cJSON_IsString(token) || token->valuestring[0] == '\0') {
-		return refuse(why, "it has no access_token");
+		return refuse(why, "it has no %s", name);
 	}
 	if (has_escaped_nul(answer->body, answer->body_len) ||
 		strpbrk(token->valuestring, "\r\n")) {
-		return refuse(why, "its access_token holds a NUL or a line break");
+		return refuse(why, "its %s holds a NUL or a line break", name);
 	}
 	if (strlen(token->valuestring) > ANSWER_TOKEN_MAX) {
-		return refuse(why, "its access_token is longer than %d bytes", ANSWER_TOKEN_MAX);
+		return refuse(why, "its %s is longer than %d bytes", name, ANSWER_TOKEN_MAX);
 	}
 	if (!text_is_utf8(token->valuestring, strlen(token->valuestring))) {
-		return refuse(why, "its access_token is not UTF-8");
+		return refuse(why, "its %s is not UTF-8", name);
 	}
+	return true;
+}
+
+static bool check_type(const cJSON *object, char *why)
+{
+	const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "token_type");
+
 	if (type && !cJSON_IsNull(type) &&
 		(!cJSON_IsString(type) || strcasecmp(type->valuestring, "bearer") != 0)) {
 		return refuse(why, "its token_type is not Bearer");
@@ -198,9 +246,10 @@ static void cJSON_Deletep(cJSON **object)
 }
 
 /* RFC 6749 section 5.1; anything but a non-empty text is none. */
-static bool read_refresh_token(const cJSON *object, struct secret **ret_refresh_token)
+static bool read_refresh_token(
+	const cJSON *object, const char *name, struct secret **ret_refresh_token)
 {
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, "refresh_token");
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, name);
 
 	if (!cJSON_IsString(text) || text->valuestring[0] == '\0' ||
 		strlen(text->valuestring) > ANSWER_TOKEN_MAX) {
@@ -210,40 +259,56 @@ static bool read_refresh_token(const cJSON *object, struct secret **ret_refresh_
 	return *ret_refresh_token;
 }
 
+/* What both kinds of answers have in common: the object, the caller's, with its token checked; NULL
+ * when it is of no use. */
+static cJSON *read_object(const struct answer_http *answer, const char *token_name,
+	const char *refresh_token_name, struct secret **ret_refresh_token, char *why)
+{
+	cJSON *object = cJSON_ParseWithLengthOpts(answer->body, answer->body_len + 1, NULL, true);
+	bool good = object || refuse(why, "it is not JSON");
+
+	*ret_refresh_token = NULL;
+	if (good && !read_refresh_token(object, refresh_token_name, ret_refresh_token)) {
+		good = refuse(why, "there is no memory to keep it");
+	}
+	if (!good || !check_token(object, token_name, answer, why)) {
+		cJSON_Delete(object);
+		return NULL;
+	}
+	return object;
+}
+
+static struct token *make_token(const cJSON *object, const char *name,
+	const struct answer_http *answer, int64_t lifetime_ms, char *why)
+{
+	const char *value = cJSON_GetObjectItemCaseSensitive(object, name)->valuestring;
+	struct secret *secret = secret_new(value, strlen(value));
+	struct token *token = secret ? token_new(secret, answer->sent_ms, lifetime_ms) : NULL;
+
+	if (!token) {
+		refuse(why, "there is no memory to keep it");
+	}
+	return token;
+}
+
 struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
 	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE])
 {
+	static const char name[] = "access_token";
 	__attribute__((cleanup(cJSON_Deletep)))
-	cJSON *object = cJSON_ParseWithLengthOpts(answer->body, answer->body_len + 1, NULL, true);
-	const char *value;
-	struct secret *secret;
+	cJSON *object = read_object(answer, name, "refresh_token", ret_refresh_token, why);
 	struct token *token;
 	int64_t lifetime_ms = 0;
 	double refresh_in = 0;
 
-	*ret_refresh_token = NULL;
-	if (!object) {
-		refuse(why, "it is not JSON");
+	if (!object || !check_type(object, why) ||
+		!read_lifetime(settings, answer, object,
+			cJSON_GetObjectItemCaseSensitive(object, name)->valuestring, &lifetime_ms,
+			why)) {
 		return NULL;
 	}
-	if (!read_refresh_token(object, ret_refresh_token)) {
-		refuse(why, "there is no memory to keep it");
-		return NULL;
-	}
-	if (!check_token(object, answer, why)) {
-		return NULL;
-	}
-	value = cJSON_GetObjectItemCaseSensitive(object, "access_token")->valuestring;
-	if (!read_lifetime(settings, answer, object, value, &lifetime_ms, why)) {
-		return NULL;
-	}
-	secret = secret_new(value, strlen(value));
-	token = secret ? token_new(secret, answer->sent_ms, lifetime_ms) : NULL;
-	if (!token) {
-		refuse(why, "there is no memory to keep it");
-		return NULL;
-	}
-	if (read_seconds(object, "refresh_in", &refresh_in) == FOUND &&
+	token = make_token(object, name, answer, lifetime_ms, why);
+	if (token && read_seconds(object, "refresh_in", &refresh_in) == FOUND &&
 		refresh_in >= LIFETIME_MIN_S && refresh_in < SETTINGS_LIFETIME_MAX_S) {
 		token->refresh_in_ms = (int64_t)(refresh_in * 1000);
 	}
@@ -282,4 +347,30 @@ void answer_account(const struct answer_http *answer, char ret[TEXT_UPSTREAM_SIZ
 		}
 	}
 	cJSON_Delete(object);
+}
+
+struct token *answer_jwt(const struct settings *settings, const struct answer_http *answer,
+	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE])
+{
+	static const char name[] = "jwt";
+	__attribute__((cleanup(cJSON_Deletep)))
+	cJSON *object = read_object(answer, name, "refreshToken", ret_refresh_token, why);
+	int64_t lifetime_ms = settings->default_lifetime_ms;
+	enum found found;
+
+	if (!object) {
+		return NULL;
+	}
+	found = jwt_rest(cJSON_GetObjectItemCaseSensitive(object, name)->valuestring, answer->date,
+		&lifetime_ms);
+	if (found == UNUSABLE) {
+		refuse(why, "its jwt has expired, or lives for less than a second");
+		return NULL;
+	}
+	if (found == ABSENT && lifetime_ms == 0) {
+		refuse(why, "its jwt does not tell how long it lives; set default_lifetime for "
+			    "this profile");
+		return NULL;
+	}
+	return make_token(object, name, answer, lifetime_ms, why);
 }

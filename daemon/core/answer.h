@@ -37,6 +37,11 @@ struct answer_http {
 struct token *answer_token(const struct settings *settings, const struct answer_http *answer,
 	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE]);
 
+/* The same for an answer of Genesys Cloud's messenger: {"jwt", "refreshToken"?}. The JWT lives for
+ * its exp - iat, and no longer than its exp less the answer's Date. */
+struct token *answer_jwt(const struct settings *settings, const struct answer_http *answer,
+	struct secret **ret_refresh_token, char why[ANSWER_WHY_SIZE]);
+
 /*
  * Who has signed in, for people: what the ID token of the answer says (OpenID Connect Core 1.0
  * section 5.1), or an access token that is a JWT; "" where neither says it. Their signatures are

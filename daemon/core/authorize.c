@@ -222,7 +222,11 @@ int authorize_begin(struct authorize_list *list, const struct settings *settings
 	return 0;
 }
 
-struct code *authorize_code(const struct authorize *pending, const char *code, size_t len)
+struct code *authorize_code(const struct authorize *pending, const char *code)
 {
-	return code_new(code, len, secret_reveal(pending->verifier), pending->redirect_uri);
+	return code_new(&(struct code_texts){
+		.code = code,
+		.verifier = secret_reveal(pending->verifier),
+		.redirect_uri = pending->redirect_uri,
+	});
 }

@@ -72,7 +72,7 @@ struct authorize *authorize_find(
 
 /* The code that came back for it, with what belongs to it, the caller's; NULL when there is no
  * memory. The request stays pending. */
-struct code *authorize_code(const struct authorize *pending, const char *code, size_t len);
+struct code *authorize_code(const struct authorize *pending, const char *code);
 
 /* Its state is used up. */
 void authorize_end(struct authorize_list *list, struct authorize *pending);

@@ -60,6 +60,7 @@ struct broker *broker_new(const struct broker_ops *ops, void *context)
 		broker->flights.owner = broker;
 		TAILQ_INIT(&broker->flights.hosts);
 		LIST_INIT(&broker->flights.list);
+		LIST_INIT(&broker->revocations);
 		broker->next_ms = INT64_MAX;
 	}
 	return broker;
@@ -81,6 +82,7 @@ void broker_free(struct broker *broker)
 {
 	if (broker) {
 		flight_drop_all(&broker->flights);
+		broker_drop_revocations(broker);
 		drop(broker, &broker->roster);
 		free(broker);
 	}
@@ -161,6 +163,22 @@ static struct answer wait_for(
 	return (struct answer){.outcome = OUTCOME_WAITS, .kind = kind};
 }
 
+static struct waiter_list *waiters_of(struct profile *profile, enum waiter_kind kind)
+{
+	switch (kind) {
+	case WAITER_TOKEN:
+	case WAITER_REJECTED:
+	case WAITER_REFRESH:
+		break;
+	case WAITER_EXCHANGE:
+	case WAITER_SIGN_IN:
+		return &profile->sign_ins;
+	case WAITER_LOGOUT:
+		return &profile->logouts;
+	}
+	return &profile->waiters;
+}
+
 void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kind kind,
 	struct waiter *waiter, int64_t now_ms)
 {
@@ -168,9 +186,7 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 	waiter->profile = profile;
 	waiter->wait_ms = profile->settings->wait_max_ms;
 	waiter->deadline_ms = now_ms + waiter->wait_ms;
-	waiter_join(kind == WAITER_EXCHANGE || kind == WAITER_SIGN_IN ? &profile->sign_ins
-								      : &profile->waiters,
-		waiter);
+	waiter_join(waiters_of(profile, kind), waiter);
 	broker_sooner(broker, waiter->deadline_ms);
 }
 
@@ -180,6 +196,7 @@ static void look_for_new_credentials(struct broker *broker, struct profile *prof
 	const struct flights *flights = &broker->flights;
 
 	if (profile->verdict != GRANT_LOGIN_REQUIRED || profile->attempt ||
+		profile->login.logged_out ||
 		(profile->looked_ms != INT64_MIN &&
 			now_ms - profile->looked_ms < BROKER_LOOK_GAP_MS)) {
 		return;
@@ -249,11 +266,23 @@ struct answer broker_get(struct broker *broker, struct profile *profile,
 	return wait_for(broker, profile, WAITER_TOKEN, now_ms);
 }
 
+/* A logout is over, by who asks for a token in spite of it or brings one. */
+static void return_from_logout(struct broker *broker, struct profile *profile)
+{
+	if (profile->login.logged_out) {
+		profile->login.logged_out = false;
+		flight_note(&broker->flights, profile);
+	}
+}
+
 struct answer broker_refresh(struct broker *broker, struct profile *profile, int64_t now_ms)
 {
+	char why[GRANT_MESSAGE_SIZE];
+
 	if (broker->shutting_down) {
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
+	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
 	if (profile_flies(profile, now_ms)) {
 		return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 	}
@@ -265,6 +294,7 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 			"This profile was refreshed on demand less than 10 seconds ago");
 	}
 	profile->asked_ms = now_ms;
+	return_from_logout(broker, profile);
 	broker_changed(broker, profile);
 	return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 }
@@ -321,6 +351,7 @@ struct answer broker_plant(
 	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
 	flight_disown(&broker->flights, profile);
 	provision_end_order(&broker->flights, profile);
+	return_from_logout(broker, profile);
 	profile_plant(profile, token, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	flight_store(&broker->flights, profile);
@@ -390,6 +421,10 @@ static void settle(
 		answers_sign_in_failed(profile, attempt->code->origin, result, now_ms);
 		return;
 	}
+	if (attempt->refresh_token && result->verdict == GRANT_LOGIN_REQUIRED &&
+		(profile->settings->grant->parts & GRANT_DEPLOYMENT)) {
+		profile_drop_token(profile);
+	}
 	if (broker_goes_on(broker, attempt, result, now_ms)) {
 		profile_answered(profile, result, now_ms - attempt->sent_ms, now_ms);
 		broker->n_failures++;
@@ -398,6 +433,9 @@ static void settle(
 			broker->flights.ops->ended(broker->flights.context, attempt, result);
 		}
 		return;
+	}
+	if (attempt->code && result->verdict == GRANT_GRANTED) {
+		return_from_logout(broker, profile);
 	}
 	profile_settle(profile, result, now_ms - attempt->sent_ms, now_ms, broker_chance(broker));
 	profile_expire(profile, now_ms);
@@ -426,7 +464,9 @@ static void concluded(
 	struct broker *broker = owner;
 
 	if (!attempt->profile) {
-		if (!broker_find(broker, attempt->settings->name)) {
+		if (attempt->abandoned) {
+			broker_revoke_late(broker, attempt, result);
+		} else if (!broker_find(broker, attempt->settings->name)) {
 			flight_keep_of_gone(&broker->flights, attempt, result);
 		}
 		broker->flights.ops->ended(broker->flights.context, attempt, result);
@@ -471,6 +511,7 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 	struct profile *profile;
 
 	if (broker->shutting_down) {
+		broker_end_logouts(broker, now_ms);
 		broker->next_ms = INT64_MAX;
 		return broker->next_ms;
 	}
@@ -483,8 +524,9 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 	while ((profile = due_profile(&broker->roster, now_ms))) {
 		start(broker, profile, now_ms);
 	}
+	broker_end_logouts(broker, now_ms);
 	expire_waiters(broker, now_ms);
-	broker->next_ms = due_next(&broker->roster);
+	broker->next_ms = broker_has_ended_logouts(broker) ? now_ms : due_next(&broker->roster);
 	return broker->next_ms;
 }
 
@@ -530,12 +572,13 @@ void broker_shutdown(struct broker *broker)
 		broker_changed(broker, broker->roster.profiles[i]); /* it flies no more */
 		answers_all(&broker->roster.profiles[i]->waiters, &answer);
 		answers_all(&broker->roster.profiles[i]->sign_ins, &answer);
+		broker_leave_logouts(broker, broker->roster.profiles[i]);
 	}
 }
 
 bool broker_is_busy(const struct broker *broker)
 {
-	return !LIST_EMPTY(&broker->flights.list);
+	return !LIST_EMPTY(&broker->flights.list) || !LIST_EMPTY(&broker->revocations);
 }
 
 struct broker_counters broker_counters(const struct broker *broker)

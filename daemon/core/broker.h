@@ -20,6 +20,7 @@ struct broker;
 struct code;
 struct errand;
 struct past;
+struct revocation;
 struct settings;
 struct token;
 
@@ -103,6 +104,14 @@ struct answer broker_plant(
 	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms);
 
 /*
+ * Logs out: auth.logout. Token, login and sign-ins are gone at once, whoever waits for a token is
+ * answered, and nothing is asked for until somebody signs in, asks for a refresh or brings a token.
+ * As broker_get(): what is waited for is that this is durable, and that the server has revoked what
+ * there was.
+ */
+struct answer broker_logout(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/*
  * Waits for what broker_get() or broker_refresh() said was under way. waiter->done is set by the
  * caller; it will be called exactly once, unless broker_forget() comes first. Until then the waiter
  * is the broker's.
@@ -145,6 +154,15 @@ void broker_signed_in(
 void broker_sign_in_failed(
 	struct broker *broker, struct profile *profile, const char *clause, int64_t now_ms);
 
+/* What broker_ops.note() began has ended: durable (NULL), or why not. */
+void broker_noted(
+	struct broker *broker, struct revocation *revocation, const char *why, int64_t now_ms);
+
+/* The result of a revocation's request; revocation may be gone afterwards. Takes out what it needs
+ * of result. */
+void broker_revoked(struct broker *broker, struct revocation *revocation,
+	struct grant_result *result, int64_t now_ms);
+
 /* Answers those whose deadline has come, lets tokens pass, starts what is due. Returns when to come
  * again; INT64_MAX: no need. */
 int64_t broker_tick(struct broker *broker, int64_t now_ms);
@@ -161,7 +179,7 @@ void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
  * token. */
 void broker_shutdown(struct broker *broker);
 
-/* Whether attempts are in flight. */
+/* Whether attempts or revocations are in flight. */
 bool broker_is_busy(const struct broker *broker);
 
 struct broker_counters broker_counters(const struct broker *broker);

@@ -1,6 +1,7 @@
 /*
- * What the parts of the broker share: broker.c with the profiles and their flights, and
- * broker_provider.c with those who sign in for them. Nobody else knows it.
+ * What the parts of the broker share: broker.c with the profiles and their flights,
+ * broker_provider.c with those who sign in for them, and broker_logout.c with what ends all of it.
+ * Nobody else knows it.
  */
 #pragma once
 
@@ -12,10 +13,12 @@
 
 struct code;
 struct profile;
+struct revocation;
 
 struct broker {
 	struct flights flights;
 	struct roster roster;
+	LIST_HEAD(, revocation) revocations;
 	uint64_t revision;
 	unsigned numbers; /* given to profiles so far */
 	int64_t next_ms;
@@ -46,3 +49,20 @@ bool broker_goes_on(struct broker *broker, const struct attempt *attempt,
 
 /* Ends what a provider has not done by its deadline. */
 void broker_expire_errands(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* What an abandoned attempt has brought is revoked. Takes it out of result. */
+void broker_revoke_late(
+	struct broker *broker, const struct attempt *attempt, struct grant_result *result);
+
+/* Ends the revocations that are done, and answers those who wait for them, or have waited long
+ * enough. */
+void broker_end_logouts(struct broker *broker, int64_t now_ms);
+
+/* Whether there is a revocation for broker_end_logouts() to end. */
+bool broker_has_ended_logouts(const struct broker *broker);
+
+/* The daemon ends: answers who waits for a revocation of the profile. */
+void broker_leave_logouts(struct broker *broker, struct profile *profile);
+
+/* Drops all revocations. */
+void broker_drop_revocations(struct broker *broker);

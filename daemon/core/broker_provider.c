@@ -65,6 +65,9 @@ bool broker_goes_on(struct broker *broker, const struct attempt *attempt,
 	if (profile->code) {
 		return true;
 	}
+	if (profile->login.logged_out) {
+		return false;
+	}
 	if (!ordered && !profile_has_provider(profile)) {
 		return false;
 	}

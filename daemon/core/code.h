@@ -1,10 +1,12 @@
 /*
  * What somebody brought on its way to be exchanged for a token: a code from the authorization
- * endpoint (RFC 6749 section 4.1.3), or an assertion (RFC 7522). It does not know what comes of it.
+ * endpoint (RFC 6749 section 4.1.3), an id token (OpenID Connect Core section 3.2.2.5) or an
+ * assertion (RFC 7522). It does not know what comes of it.
  */
 #pragma once
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct secret;
 
@@ -15,21 +17,29 @@ enum code_origin {
 	CODE_SIGNED_IN, /* from the provider, where somebody has signed in */
 };
 
-/* Strings and secrets are owned. */
+/* Strings and secrets are owned, NULL where there is none. */
 struct code {
 	enum code_origin origin;
-	struct secret *code;     /* NULL: it is an assertion */
-	struct secret *verifier; /* RFC 7636 section 4.1; NULL: none */
-	char *redirect_uri;
-	struct secret *assertion; /* NULL: it is a code */
+	struct secret *code; /* NULL: an id token or an assertion came instead */
+	struct secret *id_token;
+	struct secret *assertion;
+	struct secret *verifier; /* RFC 7636 section 4.1 */
+	struct secret *nonce;    /* of the authorization request */
+	char *iss;               /* RFC 9207 */
+	char *redirect_uri;      /* where it came back to */
+	bool has_max_age;
+	int64_t max_age_s; /* of the authorization request */
 };
 
-/* Copies a code of len bytes, the verifier (NULL: none) and where the code came back to. NULL when
- * there is no memory. */
-struct code *code_new(const char *code, size_t len, const char *verifier, const char *redirect_uri);
+/* What it is made of, borrowed; origin is CODE_BROUGHT at first. */
+struct code_texts {
+	const char *code, *id_token, *assertion, *verifier, *nonce, *iss, *redirect_uri;
+	bool has_max_age;
+	int64_t max_age_s;
+};
 
-/* Copies an assertion of len bytes; likewise. */
-struct code *code_assertion(const char *assertion, size_t len);
+/* Copies it. NULL when there is no memory. */
+struct code *code_new(const struct code_texts *texts);
 
 /* Takes NULL. */
 void code_free(struct code *code);

@@ -68,6 +68,7 @@ static int64_t profile_next(const struct profile *profile)
 	int64_t next_ms = earlier(
 		first_deadline(&profile->waiters), first_deadline(&profile->sign_ins));
 
+	next_ms = earlier(next_ms, first_deadline(&profile->logouts));
 	next_ms = earlier(next_ms, provider_deadline(&profile->provider));
 	if (profile->token) {
 		next_ms = earlier(next_ms, token_usable_until(profile->token) + 1);

@@ -11,7 +11,7 @@
 struct secret;
 
 enum {
-	ECHOES_SECRETS_MAX = SETTINGS_SECRETS + 7, /* the settings', grant_input's, new tokens */
+	ECHOES_SECRETS_MAX = SETTINGS_SECRETS + 10, /* the settings', grant_input's, new tokens */
 	ECHOES_MAX = 3 * ECHOES_SECRETS_MAX + 1,
 };
 

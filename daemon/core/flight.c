@@ -85,11 +85,16 @@ static void store(struct flights *flights, struct attempt *attempt, enum attempt
 		flights->context, attempt, attempt->settings, &attempt->profile->login, token);
 }
 
+void flight_note(struct flights *flights, const struct profile *profile)
+{
+	flights->ops->store(
+		flights->context, NULL, profile->settings, &profile->login, profile->token);
+}
+
 void flight_store(struct flights *flights, const struct profile *profile)
 {
-	if (grant_is_stored(profile->settings) && profile->loaded) {
-		flights->ops->store(
-			flights->context, NULL, profile->settings, &profile->login, profile->token);
+	if (profile->loaded && (grant_is_stored(profile->settings) || profile->login.logged_out)) {
+		flight_note(flights, profile);
 	}
 }
 
@@ -127,6 +132,10 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 
 	if (problem) {
 		grant_fail(&result, GRANT_PERMANENT, "%s", problem);
+	} else if (settings->grant->parts & GRANT_DEPLOYMENT) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s needs a sign-in: bring what comes of it by auth.authorize",
+			settings->name);
 	} else if (settings->grant->parts & GRANT_BROWSER) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"Profile %s needs a sign-in: gctoken login %s", settings->name,
@@ -183,12 +192,12 @@ static void choose(struct flights *flights, struct attempt *attempt, int64_t now
 	}
 }
 
-/* Gets back what was stored, once: the login, and a token. Without a login there is another way to
- * a token. */
+/* Gets back what was stored, once: the login, and a token. Most grants that have no session do
+ * without. */
 static bool load(struct flights *flights, struct profile *profile, struct token **ret_token,
 	char why[GRANT_MESSAGE_SIZE])
 {
-	if (profile->loaded || !grant_is_stored(profile->settings)) {
+	if (profile->loaded) {
 		return true;
 	}
 	profile->loaded = flights->ops->load(
@@ -216,6 +225,9 @@ bool flight_start(struct flights *flights, struct profile *profile, int64_t now_
 	if (!flights->ops->prepare(flights->context, attempt->settings, why) ||
 		!load(flights, profile, &attempt->result.token, why)) {
 		fail(flights, attempt, GRANT_PERMANENT, why, now_ms);
+	} else if (profile->login.logged_out && !profile->code) {
+		grant_say_logged_out(attempt->settings, why);
+		fail(flights, attempt, GRANT_LOGIN_REQUIRED, why, now_ms);
 	} else if (token_usable(attempt->result.token, now_ms) && !profile->code) {
 		attempt->result.verdict = GRANT_GRANTED;
 		conclude(flights, attempt, &attempt->result, now_ms);
@@ -260,6 +272,7 @@ static bool take_login(struct attempt *attempt, struct grant_result *result)
 	}
 	if (attempt->code) {
 		forget_unsaved(attempt->profile); /* it has a successor */
+		login->logged_out = false;
 	}
 	if (attempt->code || *result->account) {
 		memcpy(login->account, result->account, sizeof(login->account));
@@ -377,6 +390,20 @@ void flight_disown(struct flights *flights, struct profile *profile)
 	}
 }
 
+void flight_abandon(struct flights *flights, struct profile *profile)
+{
+	struct attempt *attempt = profile->attempt;
+
+	if (attempt && (attempt->step == ATTEMPT_SENT || attempt->step == ATTEMPT_KEEPING)) {
+		attempt->abandoned = true;
+		attempt->stale = true;
+		attempt->profile = NULL;
+		profile->attempt = NULL;
+	} else if (attempt) {
+		drop(flights, attempt);
+	}
+}
+
 void flight_detach(struct flights *flights, struct profile *profile)
 {
 	if (profile->unsaved) {
@@ -397,7 +424,7 @@ void flight_attach(struct flights *flights, struct profile *profile)
 	struct attempt *attempt;
 
 	LIST_FOREACH (attempt, &flights->list, link) {
-		if (!attempt->profile &&
+		if (!attempt->profile && !attempt->abandoned &&
 			strcmp(attempt->settings->name, profile->settings->name) == 0 &&
 			settings_same_session(attempt->settings, profile->settings)) {
 			attempt->profile = profile;

@@ -18,6 +18,7 @@ struct code;
 struct errand;
 struct flights;
 struct profile;
+struct revocation;
 struct settings;
 struct token;
 
@@ -39,6 +40,7 @@ struct attempt {
 	struct code *code;               /* owned; sent, NULL: none is */
 	struct secret *client_assertion; /* owned; made for it alone, NULL: none was */
 	bool stale;                      /* its token is not handed out */
+	bool abandoned;                  /* what it brings is revoked: there was a logout */
 	struct login login;         /* owned; what it started from, where its profile is gone */
 	struct grant_result result; /* with ATTEMPT_KEEPING */
 	int64_t sent_ms;
@@ -52,6 +54,7 @@ enum news {
 	NEWS_SIGNED_IN,      /* somebody has, of himself or asked to, and there is a token of it */
 	NEWS_SIGN_IN_FAILED, /* why is told */
 	NEWS_SIGN_IN_NEEDED, /* the provider has been asked for all that it can do: why is told */
+	NEWS_LOGGED_OUT,
 };
 
 /* The world, as the broker sees it. */
@@ -92,6 +95,16 @@ struct broker_ops {
 	void (*declined)(void *context, const struct profile *profile, const char *why);
 	/* Something has happened to a profile, which shows it. why is a sentence, or NULL. */
 	void (*news)(void *context, const struct profile *profile, enum news news, const char *why);
+	/* Sends what is to be sent in the step of a revocation; its result comes by
+	 * broker_revoked(), at once or later. */
+	void (*revoke)(void *context, struct revocation *revocation);
+	/* Makes login, which says that somebody has logged out, durable; its end is told by
+	 * broker_noted(), at once or later. Keeps its order among the stores. */
+	void (*note)(void *context, struct revocation *revocation, const struct login *login);
+	/* No result of revoke() or note() is wanted any more. */
+	void (*leave)(void *context, struct revocation *revocation);
+	/* A revocation has ended; to be logged. */
+	void (*left)(void *context, const struct revocation *revocation);
 	/* Uniform over uint32_t. */
 	uint32_t (*random)(void *context);
 };
@@ -135,6 +148,14 @@ void flight_store(struct flights *flights, const struct profile *profile);
 /* Drops the profile's attempt; one that may bring a refresh token goes on, and its token will not
  * be handed out. */
 void flight_disown(struct flights *flights, struct profile *profile);
+
+/* Makes durable whether a profile is logged out, also where nothing else of it is to outlive the
+ * daemon; nobody waits for it. */
+void flight_note(struct flights *flights, const struct profile *profile);
+
+/* There was a logout: drops the profile's attempt, or, where an answer may still come, lets it go
+ * on without the profile, to be revoked. */
+void flight_abandon(struct flights *flights, struct profile *profile);
 
 /* The profile goes, or becomes another: its attempt is dropped, or goes on without it. */
 void flight_detach(struct flights *flights, struct profile *profile);

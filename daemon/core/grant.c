@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "answer.h"
+#include "code.h"
 #include "echoes.h"
 #include "encode.h"
 #include "schedule.h"
@@ -20,13 +21,17 @@ static const struct grant *const grants[] = {
 	&grant_authorization_code,
 	&grant_client_credentials,
 	&grant_implicit,
+	&grant_messenger,
 	&grant_pkce,
 	&grant_refresh_token,
 	&grant_saml2_bearer,
 	&grant_static,
 };
 
-enum { GRANTS = sizeof(grants) / sizeof(*grants) };
+enum {
+	GRANTS = sizeof(grants) / sizeof(*grants),
+	COMPLAINT_SIZE = 2 * TEXT_UPSTREAM_SIZE + 32,
+};
 
 const struct grant *grant_find(const char *name)
 {
@@ -83,43 +88,63 @@ bool grant_is_provided(const struct settings *settings)
 	return settings->grant->parts & (GRANT_CODE | GRANT_ASSERTION);
 }
 
-int grant_request_init(struct grant_request *request, const struct settings *settings,
-	const struct grant_input *input)
+int grant_fill_client(struct grant_request *request, const char *url,
+	const struct settings *settings, const struct grant_input *input, struct form *form)
 {
-	struct form form = {0};
 	bool header = false;
 
-	*request = (struct grant_request){0};
-	settings->grant->fill(settings, input, &form);
 	switch (settings->client_auth) {
 	case CLIENT_AUTH_BASIC:
 		request->authorization = basic_authorization(settings);
 		header = true;
 		break;
 	case CLIENT_AUTH_POST:
-		form_add(&form, "client_id", settings->client_id);
-		form_add(&form, "client_secret",
+		form_add(form, "client_id", settings->client_id);
+		form_add(form, "client_secret",
 			secret_reveal(settings->secrets[SETTINGS_CLIENT_SECRET].value));
 		break;
 	case CLIENT_AUTH_PRIVATE_KEY_JWT:
-		add_client_assertion(&form, input);
+		add_client_assertion(form, input);
 		break;
 	case CLIENT_AUTH_TLS:
 	case CLIENT_AUTH_NONE:
-		form_add(&form, "client_id", settings->client_id);
+		form_add(form, "client_id", settings->client_id);
 		break;
 	}
-	request->form = form_take(&form);
-	if (!request->form || (header && !request->authorization)) {
+	request->body = form_take(form);
+	request->url = strdup(url);
+	return request->body && request->url && (request->authorization || !header) ? 0 : -ENOMEM;
+}
+
+/* A form to the token endpoint. */
+static int fill_request(const struct settings *settings, const struct grant_input *input,
+	struct grant_request *request)
+{
+	struct form form = {0};
+
+	settings->grant->fill(settings, input, &form);
+	return grant_fill_client(request, settings->token_url, settings, input, &form);
+}
+
+int grant_request_init(struct grant_request *request, const struct settings *settings,
+	const struct grant_input *input)
+{
+	const struct grant *grant = settings->grant;
+	int r;
+
+	*request = (struct grant_request){.method = "POST"};
+	r = grant->request ? grant->request(settings, input, request)
+			   : fill_request(settings, input, request);
+	if (r < 0) {
 		grant_request_done(request);
-		return -ENOMEM;
 	}
-	return 0;
+	return r;
 }
 
 void grant_request_done(struct grant_request *request)
 {
-	secret_free(request->form);
+	free(request->url);
+	secret_free(request->body);
 	secret_free(request->authorization);
 	*request = (struct grant_request){0};
 }
@@ -147,41 +172,57 @@ void grant_echoes(
 {
 	echoes_init(echoes, settings);
 	echoes_add(echoes, input->refresh_token);
-	echoes_add(echoes, input->code);
-	echoes_add(echoes, input->code_verifier);
-	echoes_add(echoes, input->assertion);
+	echoes_add(echoes, input->token);
 	echoes_add(echoes, input->client_assertion);
+	if (input->code) {
+		echoes_add(echoes, input->code->code);
+		echoes_add(echoes, input->code->verifier);
+		echoes_add(echoes, input->code->id_token);
+		echoes_add(echoes, input->code->assertion);
+		echoes_add(echoes, input->code->nonce);
+	}
 }
 
-/* What a server says of its refusal, made fit to be shown. */
+/* What a server says of its refusal, made fit to be shown: as RFC 6749 section 5.2 has it, or as
+ * Genesys Cloud's API does (code, message). */
 struct complaint {
 	char error[TEXT_UPSTREAM_SIZE];
-	char description[TEXT_UPSTREAM_SIZE];
-	bool is_rate_limit; /* Genesys's own: HTTP 400 invalid_request with a text */
+	char text[COMPLAINT_SIZE]; /* all of it: "HTTP 400 invalid_grant: …" */
+	bool is_rate_limit;        /* Genesys's own: HTTP 400 invalid_request with a text */
 };
 
 static void complaint_read(
 	struct complaint *complaint, const struct echoes *echoes, const struct answer_http *answer)
 {
 	static const char rate_limit[] = "rate limit exceeded";
+	char description[TEXT_UPSTREAM_SIZE] = "";
 	cJSON *object = cJSON_ParseWithLength(answer->body, answer->body_len + 1);
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(object, "error");
 	const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, "error_description");
 
 	*complaint = (struct complaint){0};
+	if (!cJSON_IsString(error)) {
+		error = cJSON_GetObjectItemCaseSensitive(object, "code");
+	}
 	if (!cJSON_IsString(text)) {
 		text = cJSON_GetObjectItemCaseSensitive(object, "description");
+	}
+	if (!cJSON_IsString(text)) {
+		text = cJSON_GetObjectItemCaseSensitive(object, "message");
 	}
 	if (cJSON_IsString(error)) {
 		text_clean(complaint->error, error->valuestring, strlen(error->valuestring),
 			echoes->list, echoes->n);
 	}
 	if (cJSON_IsString(text)) {
-		text_clean(complaint->description, text->valuestring, strlen(text->valuestring),
-			echoes->list, echoes->n);
+		text_clean(description, text->valuestring, strlen(text->valuestring), echoes->list,
+			echoes->n);
 		complaint->is_rate_limit = strncasecmp(text->valuestring, rate_limit,
 						   strlen(rate_limit)) == 0;
 	}
+	snprintf(complaint->text, sizeof(complaint->text), "HTTP %d%s%s%s%s", answer->status,
+		complaint->error[0] != '\0' ? " " : "", complaint->error,
+		description[0] != '\0' ? ": " : "", description);
 	cJSON_Delete(object);
 }
 
@@ -203,8 +244,8 @@ static bool sends_session(const struct settings *settings, const struct grant_in
 }
 
 /* The verdict on an answer that is not 2xx. */
-static enum grant_verdict verdict_on_status(
-	bool session, int status, const struct complaint *complaint)
+static enum grant_verdict verdict_on_status(const struct settings *settings,
+	const struct grant_input *input, int status, const struct complaint *complaint)
 {
 	static const char *const passing[] = {
 		"temporarily_unavailable", "server_error", "slow_down", NULL};
@@ -216,7 +257,11 @@ static enum grant_verdict verdict_on_status(
 	if (is_one_of(complaint->error, passing) || (status == 400 && complaint->is_rate_limit)) {
 		return GRANT_TEMPORARY;
 	}
-	if (session && strcmp(complaint->error, "invalid_grant") == 0) {
+	/* A deployment sends nothing that could be refused but what a session begins or goes on
+	 * with. */
+	if (sends_session(settings, input) &&
+		(strcmp(complaint->error, "invalid_grant") == 0 ||
+			(settings->grant->parts & GRANT_DEPLOYMENT))) {
 		return GRANT_LOGIN_REQUIRED;
 	}
 	return GRANT_PERMANENT;
@@ -249,37 +294,28 @@ static int64_t retry_after_ms(const struct answer_http *answer)
 
 /* What a person or plugin has to do depends on what was refused. */
 static void judge_ended(const struct settings *settings, const struct grant_input *input,
-	const struct answer_http *answer, const struct complaint *complaint,
-	struct grant_result *result)
+	const struct complaint *complaint, struct grant_result *result)
 {
-	const char *colon = complaint->description[0] != '\0' ? ": " : "";
-
-	if (input->code || input->assertion) {
+	if (input->code) {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
-			"The login server %s refused the %s for profile %s (HTTP %d %s%s%s); "
-			"sign "
-			"in again",
-			settings->token_host, input->code ? "code" : "assertion", settings->name,
-			answer->status, complaint->error, colon, complaint->description);
+			"The login server %s refused the %s for profile %s (%s); sign in again",
+			settings->token_host, input->code->assertion ? "assertion" : "code",
+			settings->name, complaint->text);
 	} else if (!input->refresh_token) {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
 			"The login server %s does not take the assertion of profile %s any more "
-			"(HTTP %d %s%s%s); put a new one in its place",
-			settings->token_host, settings->name, answer->status, complaint->error,
-			colon, complaint->description);
+			"(%s); put a new one in its place",
+			settings->token_host, settings->name, complaint->text);
 	} else if (input->resent) {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
 			"The answer to an earlier request of profile %s was lost, and the login "
-			"server %s does not take its refresh token again (HTTP %d %s%s%s); sign in "
-			"again",
-			settings->name, settings->token_host, answer->status, complaint->error,
-			colon, complaint->description);
+			"server %s does not take its refresh token again (%s); sign in again",
+			settings->name, settings->token_host, complaint->text);
 	} else {
 		grant_fail(result, GRANT_LOGIN_REQUIRED,
-			"The login server %s has ended the session of profile %s (HTTP %d "
-			"%s%s%s); sign in again",
-			settings->token_host, settings->name, answer->status, complaint->error,
-			colon, complaint->description);
+			"The login server %s has ended the session of profile %s (%s); sign in "
+			"again",
+			settings->token_host, settings->name, complaint->text);
 	}
 }
 
@@ -287,35 +323,34 @@ static void judge_refusal(const struct settings *settings, const struct grant_in
 	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
 {
 	struct complaint complaint;
-	const char *gap, *colon;
 	enum grant_verdict verdict;
 
 	complaint_read(&complaint, echoes, answer);
-	verdict = verdict_on_status(sends_session(settings, input), answer->status, &complaint);
-	gap = complaint.error[0] != '\0' ? " " : "";
-	colon = complaint.description[0] != '\0' ? ": " : "";
+	verdict = verdict_on_status(settings, input, answer->status, &complaint);
 	memcpy(result->upstream_error, complaint.error, sizeof(complaint.error));
 	if (verdict == GRANT_TEMPORARY) {
 		result->retry_after_ms = retry_after_ms(answer);
-		grant_fail(result, verdict, "The login server %s answered HTTP %d%s%s%s%s",
-			settings->token_host, answer->status, gap, complaint.error, colon,
-			complaint.description);
+		grant_fail(result, verdict, "The login server %s answered %s", settings->token_host,
+			complaint.text);
 	} else if (verdict == GRANT_LOGIN_REQUIRED) {
-		judge_ended(settings, input, answer, &complaint, result);
+		judge_ended(settings, input, &complaint, result);
 	} else {
 		grant_fail(result, verdict,
-			"The login server %s refused profile %s (HTTP %d%s%s%s%s); check its "
-			"client_id, secret and grant, then reload",
-			settings->token_host, settings->name, answer->status, gap, complaint.error,
-			colon, complaint.description);
+			"The login server %s refused profile %s (%s); check its client_id, secret "
+			"and grant, then reload",
+			settings->token_host, settings->name, complaint.text);
 	}
 }
 
-static void judge_answer(const struct settings *settings, const struct grant_input *input,
-	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
+static bool is_2xx(const struct answer_http *answer)
 {
-	char why[ANSWER_WHY_SIZE];
+	return answer->status >= 200 && answer->status <= 299;
+}
 
+/* Whether an answer came at all; else it is temporary. */
+static bool judge_arrival(const struct settings *settings, const struct answer_http *answer,
+	const struct echoes *echoes, struct grant_result *result)
+{
 	if (answer->correlation_id) {
 		text_clean(result->correlation_id, answer->correlation_id,
 			strlen(answer->correlation_id), echoes->list, echoes->n);
@@ -324,13 +359,24 @@ static void judge_answer(const struct settings *settings, const struct grant_inp
 		result->lost = answer->begun;
 		grant_fail(result, GRANT_TEMPORARY, "The login server %s cannot be reached: %s",
 			settings->token_host, answer->error);
+	}
+	return !answer->error;
+}
+
+static void judge_answer(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
+{
+	char why[ANSWER_WHY_SIZE];
+
+	if (!judge_arrival(settings, answer, echoes, result)) {
 		return;
 	}
-	if (answer->status < 200 || answer->status > 299) {
+	if (!is_2xx(answer)) {
 		judge_refusal(settings, input, answer, echoes, result);
 		return;
 	}
-	result->token = answer_token(settings, answer, &result->refresh_token, why);
+	result->token = (settings->grant->read ? settings->grant->read : answer_token)(
+		settings, answer, &result->refresh_token, why);
 	if (result->token) {
 		result->verdict = GRANT_GRANTED;
 		if (input->code || input->refresh_token) {
@@ -353,4 +399,50 @@ void grant_judge(const struct settings *settings, const struct grant_input *inpu
 	grant_echoes(&echoes, settings, input);
 	judge_answer(settings, input, answer, &echoes, result);
 	echoes_done(&echoes);
+}
+
+void grant_judge_revocation(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result)
+{
+	struct complaint complaint;
+	struct echoes echoes;
+
+	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
+	grant_echoes(&echoes, settings, input);
+	if (!judge_arrival(settings, answer, &echoes, result)) {
+		echoes_done(&echoes);
+		return;
+	}
+	if (is_2xx(answer)) {
+		result->verdict = GRANT_GRANTED;
+	} else {
+		complaint_read(&complaint, &echoes, answer);
+		memcpy(result->upstream_error, complaint.error, sizeof(complaint.error));
+		grant_fail(result, GRANT_PERMANENT, "The login server %s did not revoke it (%s)",
+			settings->token_host, complaint.text);
+	}
+	echoes_done(&echoes);
+}
+
+void grant_say_logged_out(const struct settings *settings, char text[GRANT_MESSAGE_SIZE])
+{
+	unsigned parts = settings->grant->parts;
+	const char *name = settings->name;
+
+	if (parts & GRANT_DEPLOYMENT) {
+		snprintf(text, GRANT_MESSAGE_SIZE,
+			"Profile %s was logged out; sign in again, and bring what comes of it by "
+			"auth.authorize",
+			name);
+	} else {
+		snprintf(text, GRANT_MESSAGE_SIZE, "Profile %s was logged out; %s: gctoken %s %s",
+			name,
+			parts & GRANT_PLANTED ? "give it a token"
+			: parts & GRANT_CODE  ? "sign in again"
+					      : "fetch another token",
+			parts & GRANT_PLANTED ? "set-token"
+			: parts & GRANT_CODE  ? "authorize"
+					      : "refresh",
+			name);
+	}
 }

@@ -13,6 +13,7 @@
 #include "text.h"
 
 struct answer_http;
+struct code;
 struct echoes;
 struct form;
 struct secret;
@@ -24,12 +25,15 @@ enum {
 
 /* What a grant is made of: the keys that it takes, and how it begins and goes on. */
 enum grant_part {
-	GRANT_ASSERTION = 1 << 0, /* org_name and an assertion, which is sent each time */
-	GRANT_CODE = 1 << 1,      /* begins with a code from the authorization endpoint */
-	GRANT_SEED = 1 << 2,      /* begins with a refresh token of the configuration */
-	GRANT_SESSION = 1 << 3,   /* goes on with the refresh token of the last answer */
-	GRANT_PLANTED = 1 << 4,   /* asks for nothing: its token is given by auth.setAccessToken */
-	GRANT_IMPLICIT = 1 << 6,  /* or comes from the authorization endpoint */
+	GRANT_ASSERTION = 1 << 0,  /* org_name and an assertion, which is sent each time */
+	GRANT_CODE = 1 << 1,       /* begins with a code from the authorization endpoint */
+	GRANT_SEED = 1 << 2,       /* begins with a refresh token of the configuration */
+	GRANT_SESSION = 1 << 3,    /* goes on with the refresh token of the last answer */
+	GRANT_PLANTED = 1 << 4,    /* asks for nothing: its token is given by auth.setAccessToken */
+	GRANT_DEPLOYMENT = 1 << 5, /* of a messenger deployment, which is the client; its codes come
+				      from the brand's own login, and its token ends with its
+				      session */
+	GRANT_IMPLICIT = 1 << 6,   /* or comes from the authorization endpoint */
 	GRANT_BROWSER = GRANT_CODE | GRANT_IMPLICIT, /* somebody signs in with a browser */
 };
 
@@ -37,11 +41,19 @@ enum grant_part {
  * goes before a code. */
 struct grant_input {
 	const struct secret *refresh_token;
-	const struct secret *code, *code_verifier;
-	const char *redirect_uri;
-	const struct secret *assertion;        /* goes before that of the settings */
+	const struct secret *token; /* to be revoked */
+	const struct code *code;
 	const struct secret *client_assertion; /* for private_key_jwt */
 	bool resent; /* the refresh token was sent before, and the answer was lost */
+};
+
+/* All owned. */
+struct grant_request {
+	const char *method; /* a constant */
+	char *url;
+	struct secret *body;          /* NULL: none */
+	bool is_json;                 /* the body; else it is application/x-www-form-urlencoded */
+	struct secret *authorization; /* the header's value, or NULL */
 };
 
 struct grant {
@@ -52,6 +64,13 @@ struct grant {
 	 * grants alike. NULL with GRANT_PLANTED. */
 	void (*fill)(const struct settings *settings, const struct grant_input *input,
 		struct form *form);
+	/* Where a server is not spoken with as RFC 6749 has it; NULL: it is. The first fills an
+	 * empty request, but for its method, and returns 0 or -ENOMEM; the second is as
+	 * answer_token(). */
+	int (*request)(const struct settings *settings, const struct grant_input *input,
+		struct grant_request *request);
+	struct token *(*read)(const struct settings *settings, const struct answer_http *answer,
+		struct secret **ret_refresh_token, char *why);
 };
 
 /* The grant of that name, or NULL. */
@@ -59,11 +78,6 @@ const struct grant *grant_find(const char *name);
 
 /* Their names, for messages: the n-th one, NULL behind the last. */
 const char *grant_name(size_t n);
-
-struct grant_request {
-	struct secret *form;          /* owned; application/x-www-form-urlencoded */
-	struct secret *authorization; /* owned; the header's value, or NULL */
-};
 
 /* Whether some of the profile outlives the daemon: its login, or with persist_tokens its token. */
 bool grant_is_stored(const struct settings *settings);
@@ -76,6 +90,11 @@ bool grant_is_provided(const struct settings *settings);
 int grant_request_init(struct grant_request *request, const struct settings *settings,
 	const struct grant_input *input);
 void grant_request_done(struct grant_request *request);
+
+/* Completes a POST to url of an OAuth 2.0 server with a form, which is used up, and what proves who
+ * the client is. Returns 0 or -ENOMEM. */
+int grant_fill_client(struct grant_request *request, const char *url,
+	const struct settings *settings, const struct grant_input *input, struct form *form);
 
 /* What a server may say back of the secrets that a request with these sends; ended by
  * echoes_done().
@@ -108,6 +127,14 @@ struct grant_result {
 void grant_judge(const struct settings *settings, const struct grant_input *input,
 	const struct answer_http *answer, struct grant_result *result);
 
+/* Judges an answer to a request that revokes what input has: any 2xx is GRANT_GRANTED, with no
+ * token. */
+void grant_judge_revocation(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result);
+
+/* Why a profile that was logged out has no token, and what somebody does to get one. */
+void grant_say_logged_out(const struct settings *settings, char text[GRANT_MESSAGE_SIZE]);
+
 /* A result that did not come from a server: a secret that cannot be read, no memory. */
 void grant_fail(struct grant_result *result, enum grant_verdict verdict, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -123,6 +150,7 @@ void grant_fill_refresh(
 extern const struct grant grant_authorization_code;
 extern const struct grant grant_client_credentials;
 extern const struct grant grant_implicit;
+extern const struct grant grant_messenger;
 extern const struct grant grant_pkce;
 extern const struct grant grant_refresh_token;
 extern const struct grant grant_saml2_bearer;

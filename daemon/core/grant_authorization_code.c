@@ -1,3 +1,4 @@
+#include "code.h"
 #include "encode.h"
 #include "grant.h"
 #include "secret.h"
@@ -11,10 +12,10 @@ static void fill(
 		return;
 	}
 	form_add(form, "grant_type", "authorization_code");
-	form_add(form, "code", secret_reveal(input->code));
-	form_add(form, "redirect_uri", input->redirect_uri);
+	form_add(form, "code", secret_reveal(input->code->code));
+	form_add(form, "redirect_uri", input->code->redirect_uri);
 	form_add(form, "code_verifier",
-		input->code_verifier ? secret_reveal(input->code_verifier) : NULL);
+		input->code->verifier ? secret_reveal(input->code->verifier) : NULL);
 	form_add(form, "resource", settings->resource);
 }
 

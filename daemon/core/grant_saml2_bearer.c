@@ -1,3 +1,4 @@
+#include "code.h"
 #include "encode.h"
 #include "grant.h"
 #include "secret.h"
@@ -6,9 +7,8 @@
 static void fill(
 	const struct settings *settings, const struct grant_input *input, struct form *form)
 {
-	const struct secret *assertion = input->assertion
-						 ? input->assertion
-						 : settings->secrets[SETTINGS_ASSERTION].value;
+	const struct secret *assertion = input->code ? input->code->assertion
+						     : settings->secrets[SETTINGS_ASSERTION].value;
 
 	form_add(form, "grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer");
 	form_add(form, "orgName", settings->org);

@@ -1,6 +1,7 @@
 /*
- * What of a profile outlives the daemon: its refresh token, the seed that this came from, and
- * whether it is on its way to the server. It does not know where that is kept.
+ * What of a profile outlives the daemon: its refresh token, the seed that this came from, whether
+ * it is on its way to the server, and that somebody has logged out. It does not know where that is
+ * kept.
  */
 #pragma once
 
@@ -17,7 +18,8 @@ struct login {
 	char account[TEXT_UPSTREAM_SIZE]; /* who signed in last, for people; "": not known */
 	char seed[LOGIN_HASH_SIZE]; /* hash of the last seed that was used, "": none was; it is
 					 never used again */
-	bool sending; /* the refresh token was sent, or is about to be, and no answer came yet */
+	bool sending;    /* the refresh token was sent, or is about to be, and no answer came yet */
+	bool logged_out; /* nothing is sent until somebody signs in, or asks for a token anew */
 };
 
 /* Empties it. */

@@ -89,6 +89,7 @@ void past_restore(struct profile *profile, struct past *past, int64_t now_ms, ui
 	struct profile *old = past->profile;
 
 	profile->generation = old->generation;
+	profile->login.logged_out |= old->login.logged_out;
 	profile->started_ms = been(old->started_ms, now_ms);
 	profile->rejected_ms = been(old->rejected_ms, now_ms);
 	profile->asked_ms = been(old->asked_ms, now_ms);

@@ -21,6 +21,7 @@ struct profile *profile_new(struct settings *settings)
 	TAILQ_INIT(&profile->authorizations);
 	TAILQ_INIT(&profile->waiters.queue);
 	TAILQ_INIT(&profile->sign_ins.queue);
+	TAILQ_INIT(&profile->logouts.queue);
 	profile->due_ms = PROFILE_NEVER;
 	profile->started_ms = INT64_MIN;
 	profile->rejected_ms = INT64_MIN;
@@ -125,9 +126,10 @@ bool profile_has_credentials(const struct profile *profile)
 
 bool profile_can_ask(const struct profile *profile)
 {
-	return profile_has_provider(profile) || profile_has_credentials(profile) ||
-	       profile->login.refresh_token || has_first_seed(profile) ||
-	       (grant_is_stored(profile->settings) && !profile->loaded);
+	return !profile->login.logged_out &&
+	       (profile_has_provider(profile) || profile_has_credentials(profile) ||
+		       profile->login.refresh_token || has_first_seed(profile) ||
+		       (grant_is_stored(profile->settings) && !profile->loaded));
 }
 
 bool profile_may_fetch(const struct profile *profile)
@@ -310,11 +312,16 @@ void profile_settle(struct profile *profile, struct grant_result *result, int64_
 	}
 }
 
+void profile_drop_token(struct profile *profile)
+{
+	token_free(profile->token);
+	profile->token = NULL;
+}
+
 void profile_expire(struct profile *profile, int64_t now_ms)
 {
 	if (profile->token && !token_usable(profile->token, now_ms)) {
-		token_free(profile->token);
-		profile->token = NULL;
+		profile_drop_token(profile);
 	}
 }
 
@@ -364,19 +371,41 @@ void profile_mend(struct profile *profile, int64_t now_ms)
 	profile->due_ms = not_before(profile, now_ms);
 }
 
-void profile_reset(struct profile *profile, int64_t now_ms)
+/* What there is of tokens, and on the way to one. */
+static void forget(struct profile *profile)
 {
-	token_free(profile->token);
-	profile->token = NULL;
+	profile_drop_token(profile);
 	token_free(profile->held);
 	profile->held = NULL;
 	code_free(profile->code);
 	profile->code = NULL;
 	authorize_end_all(&profile->authorizations);
 	profile->provider.step = PROVIDER_IDLE;
-	profile->verdict = GRANT_NONE;
 	profile->repeated = false;
 	profile->failures = 0;
+}
+
+void profile_log_out(struct profile *profile, const char *why, int64_t now_ms)
+{
+	struct grant_result result = {0};
+
+	forget(profile);
+	login_set(&profile->login, NULL);
+	profile->login.account[0] = '\0';
+	profile->login.logged_out = true;
+	profile->loaded = true;
+	profile->unsaved = false;
+	profile->wanted = false;
+	profile->due_ms = PROFILE_NEVER;
+	profile->verdict = GRANT_LOGIN_REQUIRED;
+	grant_fail(&result, GRANT_LOGIN_REQUIRED, "%s", why);
+	remember_error(profile, &result, now_ms);
+}
+
+void profile_reset(struct profile *profile, int64_t now_ms)
+{
+	forget(profile);
+	profile->verdict = GRANT_NONE;
 	error_clear(&profile->last_error);
 	answer_clear(&profile->last_answer);
 	profile->due_ms = not_before(profile, now_ms);

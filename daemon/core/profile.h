@@ -78,6 +78,7 @@ struct profile {
 	struct authorize_list authorizations; /* browsers that were sent off to sign in */
 	struct waiter_list waiters;           /* the earliest deadline first */
 	struct waiter_list sign_ins;          /* those who wait for a sign-in; likewise */
+	struct waiter_list logouts;           /* those who wait for a revocation; likewise */
 	uint64_t generation;                  /* tokens so far */
 	bool wanted; /* somebody asked for the next attempt, and still waits for it */
 	enum grant_verdict verdict; /* of the last attempt */
@@ -112,7 +113,8 @@ bool profile_has_provider(const struct profile *profile);
 /* Whether there is all that its grant sends, without a sign-in and a refresh token. */
 bool profile_has_credentials(const struct profile *profile);
 
-/* Whether there is anything to ask with: without a sign-in, some grants have nothing. */
+/* Whether there is anything to ask with: without a sign-in, some grants have nothing, and after a
+ * logout all. */
 bool profile_can_ask(const struct profile *profile);
 
 /* Whether an attempt may start by itself or for a caller (refresh_access_token; the first token is
@@ -156,8 +158,14 @@ void profile_lost_provider(struct profile *profile, int64_t now_ms);
 /* There are new credentials: the verdict on those before is over, and an attempt due. */
 void profile_mend(struct profile *profile, int64_t now_ms);
 
+/* Drops the token, whose session has ended. */
+void profile_drop_token(struct profile *profile);
+
 /* Drops a token that is below its margin. */
 void profile_expire(struct profile *profile, int64_t now_ms);
+
+/* Forgets the token, the login, and sign-ins that are under way; why is what callers are told. */
+void profile_log_out(struct profile *profile, const char *why, int64_t now_ms);
 
 /* Forgets the token, the verdict and browsers that were sent off, keeps the generation: the next
  * attempt is due now. */

@@ -73,7 +73,8 @@ static bool is_secret_name(const char *text, size_t len)
 {
 	static const char *const parts[] = {"token", "secret", "passw", "passphrase", "assertion",
 		"verifier", "jwt", "credential", "cookie", "session", "saml", "authorization",
-		"api_key", "apikey", "private_key", "device_code", "auth_code", NULL};
+		"api_key", "apikey", "private_key", "device_code", "auth_code", "authcode", "nonce",
+		NULL};
 	static const char *const harmless_ends[] = {
 		"type", "_in", "_at", "_endpoint", "_supported", NULL};
 	char name[NAME_MAX_LEN + 1];
@@ -327,13 +328,14 @@ void redact_body(
 	finish(dst, &form, echoes);
 }
 
-/* ---- forms and headers */
+/* ---- requests and headers */
 
 static void add_parameter(
 	struct form *out, const char *text, size_t len, const struct echoes *echoes)
 {
 	static const char *const harmless[] = {"grant_type", "client_id", "client_assertion_type",
-		"scope", "audience", "resource", "redirect_uri", "orgname", NULL};
+		"scope", "audience", "resource", "redirect_uri", "orgname", "token_type_hint",
+		NULL};
 	const char *equals = memchr(text, '=', len);
 	size_t name_len = equals ? (size_t)(equals - text) : len;
 	char name[NAME_MAX_LEN + 1];
@@ -362,6 +364,30 @@ void redact_form(char dst[REDACT_BODY_SIZE], const struct secret *form, const st
 			add(&out, "&", 1);
 		}
 		text = next ? next + 1 : end;
+	}
+	finish(dst, &out, echoes);
+}
+
+void redact_json(char dst[REDACT_BODY_SIZE], const struct secret *json, const struct echoes *echoes)
+{
+	static const char *const harmless[] = {
+		"deploymentid", "oauth", "redirecturi", "maxage", "iss", NULL};
+	const char *at = secret_reveal(json), *end = at + secret_len(json);
+	struct form out = {0};
+
+	while (at < end) {
+		size_t n = *at == '"' ? string_len(at, (size_t)(end - at)) : 1;
+		bool is_name = at + n < end && at[n] == ':';
+		char name[NAME_MAX_LEN + 1];
+
+		add(&out, at, n);
+		at += n;
+		if (is_name &&
+			(!take_name(name, at - n + 1, n - 2) || !is_one_of(name, harmless))) {
+			add_text(&out, ":");
+			add_text(&out, hidden_string);
+			at += 1 + value_len(at + 1, (size_t)(end - at) - 1);
+		}
 	}
 	finish(dst, &out, echoes);
 }

@@ -20,6 +20,10 @@ enum {
 void redact_form(
 	char dst[REDACT_BODY_SIZE], const struct secret *form, const struct echoes *echoes);
 
+/* The same for a request's JSON: only members that are known to be harmless show their values. */
+void redact_json(
+	char dst[REDACT_BODY_SIZE], const struct secret *json, const struct echoes *echoes);
+
 /*
  * An answer's body, JSON or whatever it is. Hidden are the values of what is named like a token or
  * another secret, and known secrets: as they stand, behind escapes of JSON and behind %NN.

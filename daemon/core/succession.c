@@ -81,6 +81,7 @@ void succession_deny(struct roster *gone, const struct roster *roster,
 	for (size_t i = 0; i < roster->n; i++) {
 		waiters_pick(&roster->profiles[i]->waiters, denied, is_denied, judge);
 		waiters_pick(&roster->profiles[i]->sign_ins, denied, is_denied, judge);
+		waiters_pick(&roster->profiles[i]->logouts, denied, is_denied, judge);
 	}
 	for (size_t i = 0; i < gone->n; i++) {
 		if (roster_find(roster, gone->profiles[i]->settings->name)) {
@@ -88,6 +89,7 @@ void succession_deny(struct roster *gone, const struct roster *roster,
 		} else {
 			waiters_take(&gone->profiles[i]->waiters, denied);
 			waiters_take(&gone->profiles[i]->sign_ins, denied);
+			waiters_take(&gone->profiles[i]->logouts, denied);
 		}
 	}
 }

@@ -35,7 +35,9 @@ enum outcome {
 	OUTCOME_LOGIN_REQUIRED,
 	OUTCOME_RATE_LIMITED,
 	OUTCOME_SHUTTING_DOWN,
-	OUTCOME_DENIED, /* a reload took the profile or the right away */
+	OUTCOME_DENIED,     /* a reload took the profile or the right away */
+	OUTCOME_LOGGED_OUT, /* durably; text: why the server has not revoked what there was */
+	OUTCOME_UNSAVED,    /* logged out, but what is stored could not be changed */
 };
 
 enum waiter_kind {
@@ -44,6 +46,7 @@ enum waiter_kind {
 	WAITER_REFRESH,  /* the end of the flight */
 	WAITER_EXCHANGE, /* the end of the flight that exchanges its code */
 	WAITER_SIGN_IN,  /* the end of the sign-in that the provider was asked for */
+	WAITER_LOGOUT,   /* the end of the revocation */
 };
 
 struct answer {
@@ -53,6 +56,7 @@ struct answer {
 	int64_t retry_after_ms; /* 0: not known */
 	int64_t wait_ms;        /* with OUTCOME_TIMEOUT: how long it was waited for */
 	const char *text;       /* for people, borrowed; NULL: the outcome says it all */
+	bool revoked;           /* with OUTCOME_LOGGED_OUT: the server has */
 };
 
 struct waiter {

@@ -127,6 +127,17 @@ static void read_auth_secrets(const struct config_values *values, struct setting
 	}
 }
 
+/* The client of a messenger, which proves nothing. */
+static void read_deployment(const struct config_values *values, struct settings *settings)
+{
+	settings->client_auth = settings->grant->client_auth;
+	settings->client_id = config_values_copy(values, CONFIG_KEY_DEPLOYMENT_ID);
+	if (!settings->client_id) {
+		config_values_error(values, CONFIG_KEY_DEPLOYMENT_ID,
+			"this is missing; write the id of the messenger's deployment");
+	}
+}
+
 /* Credentials of the environment; both are there. */
 static void take_environment(const struct config_values *values,
 	const struct config_environment *environment, struct settings *settings)
@@ -143,6 +154,10 @@ void config_client_read(const struct config_values *values,
 
 	if (environment) {
 		take_environment(values, environment, settings);
+		return;
+	}
+	if (settings->grant && (settings->grant->parts & GRANT_DEPLOYMENT)) {
+		read_deployment(values, settings);
 		return;
 	}
 	settings->client_id = config_values_copy(values, CONFIG_KEY_CLIENT_ID);

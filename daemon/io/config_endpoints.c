@@ -14,6 +14,7 @@
 
 #define TOKEN_PATH     "/oauth/token"
 #define AUTHORIZE_PATH "/oauth/authorize"
+#define MESSENGER_PATH "/api/v2/webdeployments/token"
 
 enum { PORT_MAX = 65535 };
 
@@ -150,6 +151,18 @@ static void read_api_url(const struct config_values *values, struct settings *se
 	}
 }
 
+static void read_revocation_url(const struct config_values *values, struct settings *settings)
+{
+	struct config_url url;
+
+	if (values->entries[CONFIG_KEY_REVOCATION_URL] &&
+		parse_url(values, CONFIG_KEY_REVOCATION_URL,
+			config_values_text(values, CONFIG_KEY_REVOCATION_URL), &url)) {
+		settings->revocation_url = config_values_strdup(values, url.text);
+		config_url_done(&url);
+	}
+}
+
 /* The gateway's socket; not where the profile has a token_url of its own, past the gateway. */
 static void read_unix_socket(const struct config_values *values, struct settings *settings)
 {
@@ -192,9 +205,36 @@ void config_endpoints_read(const struct config_values *values, struct settings *
 {
 	read_token_url(values, settings);
 	read_api_url(values, settings);
+	read_revocation_url(values, settings);
 	read_unix_socket(values, settings);
 	check_host(values);
 	check_gateway(values);
+}
+
+void config_endpoints_read_deployment(const struct config_values *values, struct settings *settings)
+{
+	enum config_key_number key = values->entries[CONFIG_KEY_GATEWAY_HOST]
+					     ? CONFIG_KEY_GATEWAY_HOST
+					     : CONFIG_KEY_HOST;
+	struct config_url url;
+	char *text = NULL;
+
+	if (!settings->api_url) {
+		return; /* it was told why */
+	}
+	if (asprintf(&text, "%s" MESSENGER_PATH, settings->api_url) < 0) {
+		text = NULL;
+		values->problems->no_memory = true;
+	}
+	if (text && parse_url(values, key, text, &url)) {
+		free(settings->token_url);
+		free(settings->token_host);
+		free(settings->login_url);
+		settings->token_url = url.text;
+		settings->token_host = url.place;
+		settings->login_url = config_values_strdup(values, settings->api_url);
+	}
+	free(text);
 }
 
 /* Where no token is requested, the login server is the one that browsers go to. */

@@ -31,20 +31,26 @@ static const struct grant_key grant_keys[] = {
 	{CONFIG_KEY_ASSERTION_CREDENTIAL, GRANT_ASSERTION, 0},
 	{CONFIG_KEY_AUTH_PROVIDER_COMMAND, GRANT_CODE | GRANT_ASSERTION, 0},
 	{CONFIG_KEY_REDIRECT_URI, GRANT_BROWSER, 0},
-	{CONFIG_KEY_AUTHORIZE_URL, GRANT_BROWSER, 0},
-	{CONFIG_KEY_ORG, GRANT_BROWSER, 0},
-	{CONFIG_KEY_PROVIDER, GRANT_BROWSER, 0},
+	{CONFIG_KEY_AUTHORIZE_URL, GRANT_BROWSER, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_ORG, GRANT_BROWSER, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_PROVIDER, GRANT_BROWSER, GRANT_DEPLOYMENT},
 	{CONFIG_KEY_REFRESH_TOKEN_FILE, GRANT_SEED, 0},
 	{CONFIG_KEY_REFRESH_TOKEN_CREDENTIAL, GRANT_SEED, 0},
-	{CONFIG_KEY_TOKEN_URL, 0, GRANT_IMPLICIT},
-	{CONFIG_KEY_CLIENT_SECRET, 0, GRANT_PLANTED},
-	{CONFIG_KEY_CLIENT_SECRET_FILE, 0, GRANT_PLANTED},
-	{CONFIG_KEY_CLIENT_SECRET_CREDENTIAL, 0, GRANT_PLANTED},
-	{CONFIG_KEY_CLIENT_AUTH, 0, GRANT_PLANTED},
-	{CONFIG_KEY_PRIVATE_KEY_FILE, 0, GRANT_PLANTED},
-	{CONFIG_KEY_PRIVATE_KEY_CREDENTIAL, 0, GRANT_PLANTED},
-	{CONFIG_KEY_PRIVATE_KEY_ID, 0, GRANT_PLANTED},
-	{CONFIG_KEY_SIGNING_ALG, 0, GRANT_PLANTED},
+	{CONFIG_KEY_DEPLOYMENT_ID, GRANT_DEPLOYMENT, 0},
+	{CONFIG_KEY_CLIENT_ID, 0, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_TOKEN_URL, 0, GRANT_DEPLOYMENT | GRANT_IMPLICIT},
+	{CONFIG_KEY_REVOCATION_URL, 0, GRANT_DEPLOYMENT | GRANT_PLANTED},
+	{CONFIG_KEY_SCOPE, 0, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_AUDIENCE, 0, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_RESOURCE, 0, GRANT_DEPLOYMENT},
+	{CONFIG_KEY_CLIENT_SECRET, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_CLIENT_SECRET_FILE, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_CLIENT_SECRET_CREDENTIAL, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_CLIENT_AUTH, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_PRIVATE_KEY_FILE, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_PRIVATE_KEY_CREDENTIAL, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_PRIVATE_KEY_ID, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
+	{CONFIG_KEY_SIGNING_ALG, 0, GRANT_PLANTED | GRANT_DEPLOYMENT},
 };
 
 static bool takes(const struct grant *grant, const struct grant_key *key)
@@ -81,7 +87,7 @@ static void check_keys(const struct config_values *values, const struct grant *g
 
 static void find_grant(const struct config_values *values, struct settings *settings)
 {
-	static const char *const later[] = {"device", "messenger", NULL};
+	static const char *const later[] = {"device", NULL};
 	const char *names[NAMES_MAX + 1] = {NULL};
 	int n;
 
@@ -121,6 +127,15 @@ static void read_assertion(const struct config_values *values, struct settings *
 	}
 }
 
+static void require_redirect_uri(const struct config_values *values)
+{
+	if (!values->entries[CONFIG_KEY_REDIRECT_URI]) {
+		config_values_error(values, CONFIG_KEY_REDIRECT_URI,
+			"this is missing; write the URI that is registered for the OAuth client "
+			"(https://app.example.com/callback, http://localhost:8400/)");
+	}
+}
+
 /* RFC 6749 section 3.1.2. It is sent as it is written, since servers compare it so. */
 static void read_redirect_uri(const struct config_values *values, struct settings *settings)
 {
@@ -129,9 +144,6 @@ static void read_redirect_uri(const struct config_values *values, struct setting
 	int error;
 
 	if (!text) {
-		config_values_error(values, CONFIG_KEY_REDIRECT_URI,
-			"this is missing; write the URI that is registered for the OAuth client "
-			"(https://app.example.com/callback, http://localhost:8400/)");
 		return;
 	}
 	error = config_url_redirect(text, values->insecure_http, why);
@@ -167,8 +179,12 @@ void config_grant_read(const struct config_values *values, struct settings *sett
 	if (settings->grant->parts & GRANT_ASSERTION) {
 		read_assertion(values, settings);
 	}
-	if (settings->grant->parts & GRANT_BROWSER) {
+	if (settings->grant->parts & GRANT_DEPLOYMENT) {
+		config_endpoints_read_deployment(values, settings);
+		read_redirect_uri(values, settings);
+	} else if (settings->grant->parts & GRANT_BROWSER) {
 		config_endpoints_read_authorize(values, settings);
+		require_redirect_uri(values);
 		read_redirect_uri(values, settings);
 		read_provider(values, settings);
 	}

@@ -80,10 +80,12 @@ extern const size_t config_n_keys;
 	X(CLIENT_SECRET_CREDENTIAL, "profile", "client_secret_credential", NULL, NULL)            \
 	X(CLIENT_AUTH, "profile", "client_auth", NULL, "basic")                                   \
 	X(TOKEN_URL, "profile", "token_url", NULL, NULL)                                          \
+	X(REVOCATION_URL, "profile", "revocation_url", NULL, NULL)                                \
 	X(PRIVATE_KEY_FILE, "profile", "private_key_file", NULL, NULL)                            \
 	X(PRIVATE_KEY_CREDENTIAL, "profile", "private_key_credential", NULL, NULL)                \
 	X(PRIVATE_KEY_ID, "profile", "private_key_id", NULL, NULL)                                \
 	X(SIGNING_ALG, "profile", "signing_alg", NULL, "RS256")                                   \
+	X(DEPLOYMENT_ID, "profile", "deployment_id", NULL, NULL)                                  \
 	X(ORG_NAME, "profile", "org_name", NULL, NULL)                                            \
 	X(ASSERTION_FILE, "profile", "assertion_file", NULL, NULL)                                \
 	X(ASSERTION_CREDENTIAL, "profile", "assertion_credential", NULL, NULL)                    \

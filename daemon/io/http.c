@@ -61,7 +61,7 @@ static void on_report(evutil_socket_t fd, short what, void *context)
 	harden_wipe_stack();
 }
 
-int http_post(struct http *http, const struct http_request *request, http_done_fn *done,
+int http_send(struct http *http, const struct http_request *request, http_done_fn *done,
 	void *context, struct http_transfer **ret_transfer)
 {
 	struct http_transfer *transfer;

@@ -1,6 +1,6 @@
 /*
- * Sends one POST on a connection of its own and tells what came back, with libcurl in a thread and
- * libevent's loop. It does not know OAuth: what an answer means is for core/grant to say.
+ * Sends one request on a connection of its own and tells what came back, with libcurl in a thread
+ * and libevent's loop. It does not know OAuth: what an answer means is for core/grant to say.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct http_answer {
 	int64_t duration_ms;
 };
 
-/* Called once, from the loop, never from http_post(). The transfer is gone by then: it is not to be
+/* Called once, from the loop, never from http_send(). The transfer is gone by then: it is not to be
  * cancelled any more. Others may be, new ones started, and all of it freed. */
 typedef void http_done_fn(void *context, const struct http_answer *answer);
 
@@ -48,7 +48,7 @@ void http_free(struct http *http);
 
 /* Starts a transfer. What goes wrong from here on is told by done, so there is always exactly one
  * call unless it is cancelled. Returns 0, or -ENOMEM with nothing started. */
-int http_post(struct http *http, const struct http_request *request, http_done_fn *done,
+int http_send(struct http *http, const struct http_request *request, http_done_fn *done,
 	void *context, struct http_transfer **ret_transfer);
 
 /* Drops a transfer; done is not called. Takes NULL. */

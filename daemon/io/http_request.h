@@ -1,5 +1,5 @@
 /*
- * What one POST says, to whom, and by which way. It does not know what it means.
+ * What one request says, to whom, and by which way. It does not know what it means.
  */
 #pragma once
 
@@ -8,13 +8,15 @@
 
 struct secret;
 
-/* What each request says of itself beside its Authorization; the type is libcurl's. */
-#define HTTP_ACCEPT       "Accept: application/json"
-#define HTTP_CONTENT_TYPE "Content-Type: application/x-www-form-urlencoded"
-#define HTTP_AGENT        "gctokend/" GCTOKEND_VERSION
+/* What each request says of itself beside its Authorization, and of its body. */
+#define HTTP_ACCEPT    "Accept: application/json"
+#define HTTP_AGENT     "gctokend/" GCTOKEND_VERSION
+#define HTTP_TYPE_FORM "Content-Type: application/x-www-form-urlencoded"
+#define HTTP_TYPE_JSON "Content-Type: application/json"
 
-/* Strings and secrets are borrowed for the call of http_post() only. */
+/* Strings and secrets are borrowed for the call of http_send() only. */
 struct http_request {
+	const char *method; /* a constant, such as POST */
 	const char *url;
 	const char *unix_socket;                       /* NULL: TCP */
 	const char *ca_file;                           /* NULL: the system's */
@@ -26,7 +28,8 @@ struct http_request {
 	const char *proxy_username;
 	const struct secret *proxy_password;
 	const char *no_proxy;               /* CURLOPT_NOPROXY; NULL: none */
-	const struct secret *form;          /* application/x-www-form-urlencoded */
+	const struct secret *body;          /* NULL: none */
+	const char *content_type;           /* of the body: HTTP_TYPE_FORM or HTTP_TYPE_JSON */
 	const struct secret *authorization; /* value of that header; NULL: none */
 	int64_t connect_timeout_ms, request_timeout_ms;
 	bool keep_headers; /* the answer's are wanted */

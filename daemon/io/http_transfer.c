@@ -26,7 +26,7 @@ void http_transfer_free(struct http_transfer *transfer)
 	}
 	drop_easy(transfer);
 	X509_STORE_free(transfer->store);
-	secret_free(transfer->form);
+	secret_free(transfer->body);
 	secret_free(transfer->authorization);
 	secret_free(transfer->client_cert);
 	secret_free(transfer->client_key);
@@ -180,7 +180,7 @@ static int take_secret(struct secret **copy, const struct secret *secret)
 
 static int take_secrets(struct http_transfer *transfer, const struct http_request *request)
 {
-	if (take_secret(&transfer->form, request->form) < 0) {
+	if (take_secret(&transfer->body, request->body) < 0) {
 		return -ENOMEM;
 	}
 	if (!transfer->way.tls) {
@@ -201,6 +201,9 @@ static int make_headers(struct http_transfer *transfer, const struct http_reques
 	transfer->collect.keep_lines = request->keep_headers;
 	transfer->headers[n++].data = (char *)HTTP_ACCEPT;
 	transfer->headers[n++].data = (char *)"Expect:"; /* no waiting for 100 Continue */
+	if (request->body) {
+		transfer->headers[n++].data = (char *)request->content_type;
+	}
 	if (request->authorization) {
 		transfer->authorization = authorization_line(request->authorization);
 		if (!transfer->authorization) {
@@ -243,9 +246,12 @@ static int set_request(struct http_transfer *transfer, const struct http_request
 	failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, HTTP_AGENT);
 	failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-	failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, secret_reveal(transfer->form));
-	failed |= curl_easy_setopt(
-		easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)secret_len(transfer->form));
+	failed |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	if (transfer->body) {
+		failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, secret_reveal(transfer->body));
+		failed |= curl_easy_setopt(
+			easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)secret_len(transfer->body));
+	}
 	return failed;
 }
 

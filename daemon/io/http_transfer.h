@@ -1,5 +1,5 @@
 /*
- * One POST as libcurl has to do it: the options that hold for every token request, the way through
+ * One request as libcurl has to do it: the options that hold for every one, the way through
  * a proxy, and what became of it. It does not know when it runs, nor in which thread.
  */
 #pragma once
@@ -34,9 +34,9 @@ struct http_transfer {
 	void *context;
 
 	CURL *easy; /* NULL: it has ended, or never began */
-	struct secret *form, *authorization;
+	struct secret *body, *authorization;
 	struct secret *client_cert, *client_key, *client_key_passphrase; /* NULL: none */
-	struct curl_slist headers[3]; /* not allocated by curl, so never freed by it */
+	struct curl_slist headers[4]; /* not allocated by curl, so never freed by it */
 	X509_STORE *store;            /* a reference, NULL where there is no TLS */
 	struct http_way way;
 	bool has_proxy_user;

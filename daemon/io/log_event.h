@@ -23,6 +23,7 @@
 	X(REJECTED, "rejected", "7e0508890a194a74ba3046e4d25aac37")                     \
 	X(LOGIN_REQUIRED, "login_required", "de372e1d4ef3487aa75d69afdb3a950e")         \
 	X(TOKEN_DISCARDED, "token_discarded", "44d74132ec5a4c8da533b7cfd7b85a39")       \
+	X(LOGGED_OUT, "logged_out", "31d16823d2b745bda583a3e8b1bbbfcc")                 \
 	X(REFRESH_OVERLOOKED, "refresh_overlooked", "23ed903297c14572a7b120c1a75a0c5d") \
 	X(EXCHANGE, "exchange", "e5e8dbdf74894f89ade4090c154d30a9")                     \
 	X(TOKEN_HANDED_OUT, "token_handed_out", "3b7630900b1049b9a3b6f77140ea41f8")     \

@@ -151,6 +151,10 @@ class Sandbox:
         """Ends a session, as an administrator would."""
         self.call("POST", "end", {"refresh_token": refresh_token})
 
+    def id_token(self, client_id, nonce):
+        """An id token as an implicit flow brings one."""
+        return self.call("POST", "id_token", {"client_id": client_id, "nonce": nonce})["id_token"]
+
     def visit(self, url):
         """Goes to an authorization URL as the browser of a user who says yes: the query of the redirect."""
         parts = urllib.parse.urlsplit(url)
@@ -177,6 +181,10 @@ class Sandbox:
         """The last token requests, oldest first; those of one client where it is given."""
         requests = self.call("GET", "requests")
         return [r for r in requests if client_id is None or r["client_id"] == client_id]
+
+    def revocations(self):
+        """The last requests that were to end a token, oldest first: method, path, token, fields, status."""
+        return self.call("GET", "revocations")
 
     def check(self, token):
         """{"active", "client_id", "expires_in"} by the server's own clock."""

@@ -162,7 +162,7 @@ def test_services_and_status_are_cut_to_what_the_caller_may_see(daemon):
     assert services(daemon, BOB) == (
         [TOKEN, INFO, URL, *OPEN, EXPLAIN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
     assert services(daemon, NOBODY) == ([TOKEN, INFO, URL, *OPEN, EXPLAIN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
-    everything = [TOKEN, INFO, REFRESH, URL, AUTHORIZE, SET, *PROVIDE, *OPEN, EXPLAIN, "system.reload"]
+    everything = [TOKEN, INFO, REFRESH, "auth.logout", URL, AUTHORIZE, SET, *PROVIDE, *OPEN, EXPLAIN, "system.reload"]
     assert services(daemon, CAROL) == (everything, sorted(PROFILES), sorted(PROFILES))
     assert services(daemon, 0) == (everything, sorted(PROFILES), sorted(PROFILES))
 

@@ -116,6 +116,18 @@ struct answer *answer_error(int status, const char *error, const char *descripti
 	return answer;
 }
 
+struct answer *answer_api_error(int status, const char *code, const char *message)
+{
+	struct answer *answer = answer_new(status);
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddNumberToObject(json, "status", status);
+	cJSON_AddStringToObject(json, "code", code);
+	cJSON_AddStringToObject(json, "message", message);
+	answer_set_json(answer, json);
+	cJSON_Delete(json);
+	return answer;
+}
+
 void answer_cut_body(struct answer *answer)
 {
 	struct evbuffer *half = evbuffer_new();

@@ -52,6 +52,9 @@ void answer_set_json(struct answer *answer, const cJSON *json);
 /* An error as Genesys Cloud writes it: error, description, error_description. */
 struct answer *answer_error(int status, const char *error, const char *description);
 
+/* An error of Genesys Cloud's API: status, code, message. */
+struct answer *answer_api_error(int status, const char *code, const char *message);
+
 /* Leaves the first half of the body. */
 void answer_cut_body(struct answer *answer);
 

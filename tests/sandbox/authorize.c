@@ -29,6 +29,7 @@ struct code {
 	const struct client *client;
 	char *redirect_uri;
 	char *challenge; /* NULL without PKCE */
+	char *nonce;     /* NULL without one */
 	time_t issued;   /* by the monotonic clock */
 	bool used;
 	struct session *session; /* NULL before it is used */
@@ -49,6 +50,7 @@ static void code_clear(struct code *code)
 	free(code->code);
 	free(code->redirect_uri);
 	free(code->challenge);
+	free(code->nonce);
 }
 
 void code_store_free(struct code_store *store)
@@ -134,6 +136,7 @@ static const char *code_issue(
 	struct code_store *store, const struct client *client, struct evkeyvalq *query)
 {
 	const char *challenge = evhttp_find_header(query, "code_challenge");
+	const char *nonce = evhttp_find_header(query, "nonce");
 	struct code *code = &store->codes[store->next];
 	store->next = (store->next + 1) % CODES_MAX;
 	code_clear(code);
@@ -142,6 +145,7 @@ static const char *code_issue(
 		.client = client,
 		.redirect_uri = mem_strdup(evhttp_find_header(query, "redirect_uri")),
 		.challenge = challenge ? mem_strdup(challenge) : NULL,
+		.nonce = nonce ? mem_strdup(nonce) : NULL,
 		.issued = clock_s(),
 	};
 	return code->code;
@@ -239,6 +243,11 @@ struct code *code_redeem(struct code_store *store, const struct client *client, 
 	}
 	code->used = true;
 	return code;
+}
+
+const char *code_nonce(const struct code *code)
+{
+	return code->nonce;
 }
 
 void code_bind(struct code *code, struct session *session)

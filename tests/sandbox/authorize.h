@@ -30,6 +30,10 @@ struct answer *authorize(struct code_store *store, const struct client_list *cli
 struct code *code_redeem(struct code_store *store, const struct client *client, const cJSON *fields,
 	const char **wrong);
 
+/* The nonce of its authorization request (OpenID Connect Core section 3.1.2.1); NULL without one.
+ */
+const char *code_nonce(const struct code *code);
+
 /* SESSION, which the store outlives or not, came of the code. */
 void code_bind(struct code *code, struct session *session);
 

@@ -4,6 +4,7 @@
 #include "client.h"
 #include "fault.h"
 #include "json.h"
+#include "jwt.h"
 #include "server.h"
 #include "session.h"
 #include "state.h"
@@ -14,10 +15,13 @@
 #include <event2/keyvalq_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #define CONTROL_ERROR_SIZE 512
+#define ID_TOKEN_LIFE_S    600
 
 /* What an endpoint works on; it fills ERROR and returns NULL when INPUT is not what it takes. */
 struct control {
@@ -72,6 +76,11 @@ static cJSON *get_requests(struct control *control)
 	return stats_requests(control->state->stats);
 }
 
+static cJSON *get_revocations(struct control *control)
+{
+	return stats_revocations(control->state->stats);
+}
+
 static cJSON *set_clients(struct control *control)
 {
 	return client_put_all(control->state->clients, control->input, control->error,
@@ -107,6 +116,31 @@ static cJSON *end_session(struct control *control)
 	}
 	session_end(session, "control");
 	return session_json(session);
+}
+
+/* As the implicit flow brings one (OpenID Connect Core section 3.2.2.5). */
+static cJSON *make_id_token(struct control *control)
+{
+	const char *id = json_string(control->input, "client_id");
+	const char *nonce = json_string(control->input, "nonce");
+	time_t now = time(NULL);
+	if (!id || !nonce) {
+		strcpy(control->error, "give client_id and nonce");
+		return NULL;
+	}
+	cJSON *claims = cJSON_CreateObject();
+	cJSON_AddStringToObject(claims, "iss", control->state->http_url);
+	cJSON_AddStringToObject(claims, "sub", "user");
+	cJSON_AddStringToObject(claims, "aud", id);
+	cJSON_AddStringToObject(claims, "nonce", nonce);
+	cJSON_AddNumberToObject(claims, "iat", (double)now);
+	cJSON_AddNumberToObject(claims, "exp", (double)(now + ID_TOKEN_LIFE_S));
+	char *token = jwt_sign(control->state->keys, JWT_ES256, claims);
+	cJSON *json = cJSON_CreateObject();
+	cJSON_AddStringToObject(json, "id_token", token);
+	cJSON_Delete(claims);
+	free(token);
+	return json;
 }
 
 static cJSON *check_json(struct control *control, const char *token)
@@ -154,10 +188,12 @@ static const struct endpoint {
 	{"POST", "reset", reset, false},
 	{"GET", "stats", get_stats, false},
 	{"GET", "requests", get_requests, false},
+	{"GET", "revocations", get_revocations, false},
 	{"POST", "clients", set_clients, true},
 	{"GET", "sessions", get_sessions, false},
 	{"POST", "session", begin_session, true},
 	{"POST", "end", end_session, true},
+	{"POST", "id_token", make_id_token, true},
 	{"GET", "check", check, false},
 	{"POST", "check", check, true},
 };

@@ -222,6 +222,15 @@ bool jwt_verify(const char *jwt, EVP_PKEY *key)
 	return ok;
 }
 
+bool jwt_is_ours(struct jwt_keys *keys, const char *jwt)
+{
+	bool ok = false;
+	for (int alg = 0; alg < JWT_ALGORITHMS && !ok; alg++) {
+		ok = keys->keys[alg].pkey && jwt_verify(jwt, keys->keys[alg].pkey);
+	}
+	return ok;
+}
+
 struct jwt_keys *jwt_keys_new(void)
 {
 	return mem_new(sizeof(struct jwt_keys));

@@ -30,4 +30,7 @@ cJSON *jwt_claims(const char *jwt);
 /* Whether KEY has signed JWT, by RS256 if it is an RSA key, by ES256 if it is one of P-256. */
 bool jwt_verify(const char *jwt, EVP_PKEY *key);
 
+/* Whether one of our own keys has signed JWT. */
+bool jwt_is_ours(struct jwt_keys *keys, const char *jwt);
+
 #endif

@@ -7,6 +7,7 @@
 #include "grant.h"
 #include "json.h"
 #include "mem.h"
+#include "record.h"
 #include "server.h"
 #include "state.h"
 #include "stats.h"
@@ -47,44 +48,25 @@ static struct answer *replaced_answer(const struct grant_request *request)
 	return answer;
 }
 
-static void add_header(
-	cJSON *record, const char *name, const struct server_request *request, const char *header)
-{
-	const char *value = evhttp_find_header(request->headers, header);
-	cJSON_AddItemToObject(record, name, value ? cJSON_CreateString(value) : cJSON_CreateNull());
-}
-
 /* What /_sandbox/requests tells of the request: all of it but secrets that prove who the client is.
  */
 static cJSON *record_of(
 	const struct server_request *request, const struct client_auth *auth, const cJSON *fields)
 {
-	cJSON *record = cJSON_CreateObject();
+	cJSON *record = record_new(request);
 	cJSON *shown = fields ? cJSON_Duplicate(fields, 1) : cJSON_CreateNull();
 	if (json_get(shown, "client_secret")) {
 		cJSON_DeleteItemFromObjectCaseSensitive(shown, "client_secret");
 		cJSON_AddBoolToObject(shown, "secret_ok", auth->proven);
 	}
-	cJSON_AddItemToObject(
-		record, "client_id", auth->id ? cJSON_CreateString(auth->id) : cJSON_CreateNull());
-	cJSON_AddStringToObject(record, "path", request->path);
+	record_add(record, "client_id", auth->id);
 	cJSON_AddStringToObject(record, "auth", client_method_name(auth->method));
 	cJSON_AddBoolToObject(record, "secret_ok", auth->proven);
 	cJSON_AddItemToObject(record, "fields", shown);
-	cJSON_AddBoolToObject(record, "tls", request->kind == SERVER_TLS);
-	cJSON_AddNumberToObject(record, "connection", (double)request->connection);
-	cJSON_AddBoolToObject(record, "reused", request->earlier > 0);
-	cJSON_AddItemToObject(record, "certificate",
-		request->certificate ? cJSON_CreateString(request->certificate)
-				     : cJSON_CreateNull());
-	add_header(record, "host", request, "Host");
-	add_header(record, "user_agent", request, "User-Agent");
-	add_header(record, "accept", request, "Accept");
 	return record;
 }
 
-/* The decoded form; NULL with *WRONG set if there is none. */
-static cJSON *form_of(const struct server_request *request, const char **wrong)
+cJSON *oauth_form(const struct server_request *request, const char **wrong)
 {
 	const char *type = evhttp_find_header(request->headers, "Content-Type");
 	size_t type_len = strlen(OAUTH_FORM_TYPE);
@@ -105,7 +87,7 @@ struct answer *oauth_token(struct state *state, const struct server_request *req
 {
 	const char *wrong = NULL;
 	struct client_auth auth;
-	cJSON *fields = form_of(request, &wrong);
+	cJSON *fields = oauth_form(request, &wrong);
 	char *token_url = mem_printf("%s" OAUTH_TOKEN_PATH, issuer);
 	client_authenticate(state->clients,
 		&(struct client_evidence){

@@ -5,6 +5,8 @@
 #ifndef SANDBOX_OAUTH_H
 #define SANDBOX_OAUTH_H
 
+#include <cjson/cJSON.h>
+
 #define OAUTH_TOKEN_PATH "/oauth/token"
 
 struct answer;
@@ -18,5 +20,9 @@ struct stats_ticket;
  */
 struct answer *oauth_token(struct state *state, const struct server_request *request,
 	const char *issuer, struct stats_ticket **ret_ticket);
+
+/* The decoded form of a request; NULL with *WRONG set (a constant) if there is none. The caller
+ * deletes it. */
+cJSON *oauth_form(const struct server_request *request, const char **wrong);
 
 #endif

@@ -2,26 +2,23 @@
 
 #include "answer.h"
 #include "authorize.h"
-#include "client.h"
 #include "codec.h"
 #include "control.h"
 #include "fault.h"
 #include "json.h"
 #include "jwt.h"
 #include "mem.h"
+#include "messenger.h"
 #include "oauth.h"
+#include "revoke.h"
 #include "server.h"
 #include "state.h"
 #include "stats.h"
-#include "token.h"
 
-#include <event2/http.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define AUTHORIZE_PATH "/oauth/authorize"
-#define BEARER_PREFIX  "Bearer "
 
 /* The URL in front of SUFFIX, by which a path prefix of a gateway is kept; the caller frees it. */
 static char *base_url(
@@ -62,6 +59,7 @@ static struct answer *discovery(struct state *state, const struct server_request
 	char *base = base_url(state, request, suffix);
 	char *token = mem_printf("%s" OAUTH_TOKEN_PATH, base);
 	char *keys = mem_printf("%s/jwks", base);
+	char *revocation = mem_printf("%s" REVOKE_PATH, base);
 	char *authorization = mem_printf("%s" AUTHORIZE_PATH, base);
 	cJSON *json = cJSON_CreateObject();
 	cJSON *types = cJSON_AddArrayToObject(json, "response_types_supported");
@@ -69,6 +67,7 @@ static struct answer *discovery(struct state *state, const struct server_request
 	cJSON_AddStringToObject(json, "authorization_endpoint", authorization);
 	cJSON_AddStringToObject(json, "token_endpoint", token);
 	cJSON_AddStringToObject(json, "jwks_uri", keys);
+	cJSON_AddStringToObject(json, "revocation_endpoint", revocation);
 	cJSON_AddItemToArray(types, cJSON_CreateString("code"));
 	add_strings(json, "subject_types_supported", subjects, 1);
 	add_strings(json, "token_endpoint_auth_methods_supported", methods, 5);
@@ -77,36 +76,8 @@ static struct answer *discovery(struct state *state, const struct server_request
 	free(base);
 	free(token);
 	free(keys);
+	free(revocation);
 	free(authorization);
-	return json_answer(200, json);
-}
-
-/* The smallest API: a token works here or it does not. DELETE revokes it, as Genesys Cloud does. */
-static struct answer *tokens_me(struct state *state, const struct server_request *request,
-	const char *suffix, const cJSON *rule)
-{
-	const char *authorization = evhttp_find_header(request->headers, "Authorization");
-	size_t prefix_len = strlen(BEARER_PREFIX);
-	const struct client *client = NULL;
-	int64_t left_s = 0;
-	if (!authorization || strncasecmp(authorization, BEARER_PREFIX, prefix_len) != 0 ||
-		!token_check(state->tokens, authorization + prefix_len, &client, &left_s)) {
-		cJSON *json = cJSON_CreateObject();
-		cJSON_AddNumberToObject(json, "status", 401);
-		cJSON_AddStringToObject(json, "code",
-			authorization ? "bad.credentials" : "authentication.required");
-		cJSON_AddStringToObject(json, "message", "no valid access token was given");
-		struct answer *answer = json_answer(401, json);
-		answer_set_header(answer, "WWW-Authenticate", "Bearer");
-		return answer;
-	}
-	cJSON *json = cJSON_CreateObject();
-	cJSON *oauth_client = cJSON_AddObjectToObject(json, "OAuthClient");
-	cJSON_AddStringToObject(oauth_client, "id", client->id);
-	cJSON_AddNumberToObject(json, "expires_in", (double)left_s);
-	if (strcmp(request->method, "DELETE") == 0) {
-		token_revoke(state->tokens, authorization + prefix_len);
-	}
 	return json_answer(200, json);
 }
 
@@ -124,7 +95,6 @@ static const struct resource {
 } resources[] = {
 	{"/jwks", jwks},
 	{"/.well-known/openid-configuration", discovery},
-	{"/api/v2/tokens/me", tokens_me},
 	{AUTHORIZE_PATH, authorization},
 };
 
@@ -138,6 +108,10 @@ static bool ends_with(const char *text, const char *suffix)
 static struct answer *resource_answer(
 	struct state *state, const struct server_request *request, const cJSON *rule)
 {
+	struct answer *revoked = revoke_answer(state, request);
+	if (revoked) {
+		return revoked;
+	}
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
 		if (ends_with(request->path, resources[i].suffix)) {
 			return resources[i].answer(state, request, resources[i].suffix, rule);
@@ -152,16 +126,22 @@ static struct answer *resource_answer(
 	return answer_error(404, "not_found", "no such path");
 }
 
-/* Everything but token requests and control. */
+/* Everything but token requests and control. A revocation is noted as such whatever it is answered.
+ */
 static struct answer *other_request(struct state *state, const struct server_request *request)
 {
 	const cJSON *rule = fault_take(state->faults, false, request->path, NULL);
 	char *correlation_id = codec_uuid();
+	cJSON *revocation = revoke_record(request);
 	struct answer *answer = fault_replaces(rule) ? fault_answer(rule, NULL)
 						     : resource_answer(state, request, rule);
 	stats_other(state->stats);
 	answer_set_header(answer, "inin-correlation-id", correlation_id);
 	fault_apply(rule, answer);
+	if (revocation) {
+		cJSON_AddNumberToObject(revocation, "status", answer->status);
+		stats_revocation(state->stats, revocation);
+	}
 	free(correlation_id);
 	return answer;
 }
@@ -180,6 +160,18 @@ static struct answer *control_request(struct state *state, const struct server_r
 	return answer;
 }
 
+/* The path of messenger's exchange or refresh that PATH ends in, or NULL. */
+static const char *messenger_suffix(const char *path)
+{
+	static const char *const suffixes[] = {MESSENGER_EXCHANGE_PATH, MESSENGER_REFRESH_PATH};
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		if (ends_with(path, suffixes[i])) {
+			return suffixes[i];
+		}
+	}
+	return NULL;
+}
+
 static struct answer *on_request(void *ctx, const struct server_request *request, void **ticket)
 {
 	struct state *state = ctx;
@@ -194,6 +186,15 @@ static struct answer *on_request(void *ctx, const struct server_request *request
 	if (strcmp(request->method, "POST") == 0 && ends_with(request->path, OAUTH_TOKEN_PATH)) {
 		char *issuer = base_url(state, request, OAUTH_TOKEN_PATH);
 		answer = oauth_token(state, request, issuer, &stats_ticket);
+		*ticket = stats_ticket;
+		free(issuer);
+		return answer;
+	}
+	if (strcmp(request->method, "POST") == 0 && messenger_suffix(request->path)) {
+		const char *suffix = messenger_suffix(request->path);
+		char *issuer = base_url(state, request, suffix);
+		answer = messenger_token(state, request, issuer,
+			strcmp(suffix, MESSENGER_EXCHANGE_PATH) == 0, &stats_ticket);
 		*ticket = stats_ticket;
 		free(issuer);
 		return answer;

@@ -113,6 +113,11 @@ struct session *session_find(const struct session_store *store, const char *refr
 	return refresh ? refresh->session : NULL;
 }
 
+const struct client *session_client(const struct session *session)
+{
+	return session->client;
+}
+
 void session_end(struct session *session, const char *why)
 {
 	if (!session->ended) {

@@ -27,6 +27,8 @@ const char *session_token(const struct session *session);
 const char *session_use(struct session_store *store, const struct client *client,
 	const char *refresh_token, const char **ret_issued);
 
+const struct client *session_client(const struct session *session);
+
 /* Ends a session; WHY is a constant. */
 void session_end(struct session *session, const char *why);
 

@@ -31,6 +31,7 @@ struct stats {
 	int client_count;
 	uint64_t last; /* the number of the newest record */
 	cJSON *records[STATS_RECORDS_MAX];
+	cJSON *revocations; /* an array */
 };
 
 struct stats_ticket {
@@ -86,6 +87,7 @@ struct stats *stats_new(void)
 {
 	struct stats *stats = mem_new(sizeof(*stats));
 	stats->started_ms = clock_ms();
+	stats->revocations = cJSON_CreateArray();
 	return stats;
 }
 
@@ -99,6 +101,7 @@ void stats_free(struct stats *stats)
 		free(stats->clients[i]->name);
 		free(stats->clients[i]);
 	}
+	cJSON_Delete(stats->revocations);
 	free(stats);
 }
 
@@ -115,6 +118,8 @@ void stats_reset(struct stats *stats)
 		cJSON_Delete(stats->records[i]);
 		stats->records[i] = NULL;
 	}
+	cJSON_Delete(stats->revocations);
+	stats->revocations = cJSON_CreateArray();
 }
 
 void stats_connected(struct stats *stats)
@@ -132,6 +137,19 @@ void stats_forget_connection(struct stats *stats)
 void stats_other(struct stats *stats)
 {
 	stats->other_requests++;
+}
+
+void stats_revocation(struct stats *stats, cJSON *record)
+{
+	if (cJSON_GetArraySize(stats->revocations) == STATS_RECORDS_MAX) {
+		cJSON_DeleteItemFromArray(stats->revocations, 0);
+	}
+	cJSON_AddItemToArray(stats->revocations, record);
+}
+
+cJSON *stats_revocations(const struct stats *stats)
+{
+	return cJSON_Duplicate(stats->revocations, 1);
 }
 
 struct stats_ticket *stats_begin(struct stats *stats, cJSON *record, bool first)

@@ -40,6 +40,12 @@ void stats_issued(struct stats *stats, const struct stats_ticket *ticket);
 const cJSON *stats_end(
 	struct stats *stats, struct stats_ticket *ticket, int status, const char *outcome);
 
+/* A request that was to end a token, which counts as one of the others too; takes RECORD over. */
+void stats_revocation(struct stats *stats, cJSON *record);
+
+/* What /_sandbox/revocations answers: the last 2000 of them. The caller deletes it. */
+cJSON *stats_revocations(const struct stats *stats);
+
 /* What /_sandbox/stats and /_sandbox/requests answer. The caller deletes it. */
 cJSON *stats_json(const struct stats *stats);
 cJSON *stats_requests(const struct stats *stats);

@@ -16,6 +16,7 @@
 struct entry {
 	unsigned char digest[SHA256_DIGEST_LENGTH]; /* instead of the token, which may be huge */
 	const struct client *client;                /* NULL: unused or revoked */
+	struct session *session;                    /* NULL: it is of none */
 	int64_t expires_ms;
 };
 
@@ -72,6 +73,12 @@ bool token_check(const struct token_store *store, const char *token,
 	return true;
 }
 
+struct session *token_session(const struct token_store *store, const char *token)
+{
+	int index = token_find(store, token);
+	return index >= 0 ? store->entries[index].session : NULL;
+}
+
 bool token_revoke(struct token_store *store, const char *token)
 {
 	int index = token_find(store, token);
@@ -81,13 +88,15 @@ bool token_revoke(struct token_store *store, const char *token)
 	return index >= 0;
 }
 
-static void token_remember(
-	struct token_store *store, struct client *client, const char *token, int64_t lifetime_s)
+static void token_remember(struct token_store *store, const struct token_order *order,
+	const char *token, int64_t lifetime_s)
 {
+	struct client *client = order->client;
 	struct entry *entry = &store->entries[store->next];
 	store->next = (store->next + 1) % TOKENS_MAX;
 	SHA256((const unsigned char *)token, strlen(token), entry->digest);
 	entry->client = client;
+	entry->session = order->session;
 	entry->expires_ms = clock_ms() + lifetime_s * 1000;
 	free(client->last_token);
 	client->last_token = mem_strdup(token);
@@ -146,6 +155,7 @@ static char *token_make(
 {
 	int64_t size = json_int(order->rule, "token_size", 0);
 	enum client_format format = order->client->format;
+	format = order->is_jwt && format == CLIENT_OPAQUE ? CLIENT_ES256 : format;
 	client_format_parse(json_string(order->rule, "token_format"), &format);
 	if (json_string(order->rule, "token")) {
 		return mem_strdup(json_string(order->rule, "token"));
@@ -196,7 +206,7 @@ cJSON *token_issue(struct token_store *store, const struct token_order *order)
 	} else {
 		int64_t lifetime_s = lifetime_of(order);
 		char *token = token_make(store, order, lifetime_s);
-		token_remember(store, client, token, lifetime_s);
+		token_remember(store, order, token, lifetime_s);
 		free(token);
 	}
 	cJSON *answer = cJSON_CreateObject();

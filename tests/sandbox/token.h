@@ -12,6 +12,7 @@
 
 struct client;
 struct jwt_keys;
+struct session;
 struct token_store;
 
 /* Bytes of a token that a rule orders by its size. */
@@ -23,6 +24,8 @@ struct token_order {
 	time_t now;                /* the wall clock that the server pretends to have */
 	const cJSON *rule;         /* NULL for a token without faults */
 	const char *refresh_token; /* goes beside it; NULL for none */
+	struct session *session;   /* that it is of; NULL for none */
+	bool is_jwt;               /* whatever format the client has */
 };
 
 /* KEYS outlive the store. It knows the last 16384 tokens. token_store_free takes NULL. */
@@ -36,6 +39,9 @@ cJSON *token_issue(struct token_store *store, const struct token_order *order);
  */
 bool token_check(const struct token_store *store, const char *token,
 	const struct client **ret_client, int64_t *ret_left_s);
+
+/* The session of a living token; NULL for none. */
+struct session *token_session(const struct token_store *store, const char *token);
 
 /* Ends TOKEN before its time. False if it was not alive. */
 bool token_revoke(struct token_store *store, const char *token);

@@ -93,8 +93,10 @@ void set_up(void)
 	form = secret_new(FORM, strlen(FORM));
 	authorization = secret_new(HEADER, strlen(HEADER));
 	request = (struct http_request){
+		.method = "POST",
 		.url = url,
-		.form = form,
+		.body = form,
+		.content_type = HTTP_TYPE_FORM,
 		.authorization = authorization,
 		.connect_timeout_ms = TIMEOUT_MS * multiplier,
 		.request_timeout_ms = TIMEOUT_MS * multiplier,
@@ -128,7 +130,7 @@ struct http_transfer *post(struct outcome *kept)
 	struct http_transfer *transfer = NULL;
 	int calls = kept->calls;
 
-	ck_assert_int_eq(http_post(http, &request, on_done, kept, &transfer), 0);
+	ck_assert_int_eq(http_send(http, &request, on_done, kept, &transfer), 0);
 	ck_assert_ptr_nonnull(transfer);
 	ck_assert_int_eq(kept->calls, calls);
 	return transfer;

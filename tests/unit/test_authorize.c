@@ -174,7 +174,7 @@ START_TEST(code_goes_out_with_the_verifier_and_redirect_uri_of_its_request)
 	begin_only(ALICE, "second-state", START_MS);
 	pending = authorize_find(&list, ALICE, "second-state", START_MS);
 	ck_assert_ptr_nonnull(pending);
-	code = authorize_code(pending, "c0de", 4);
+	code = authorize_code(pending, "c0de");
 	ck_assert_str_eq(secret_reveal(code->code), "c0de");
 	ck_assert_str_eq(secret_reveal(code->verifier), "verifier-2");
 	ck_assert_str_eq(code->redirect_uri, BACK);

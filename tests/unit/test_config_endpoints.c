@@ -93,6 +93,26 @@ START_TEST(token_url_goes_before_host_and_gateway)
 }
 END_TEST
 
+START_TEST(revocation_url_is_taken_where_a_client_can_prove_itself)
+{
+	struct settings *settings = config_fixture_settings(
+		"revocation_url = https://Login.Example.com/revoke", "");
+
+	ck_assert_str_eq(settings->revocation_url, "https://Login.Example.com/revoke");
+	settings_unref(settings);
+	settings = config_fixture_settings("", "");
+	ck_assert_ptr_null(settings->revocation_url);
+	settings_unref(settings);
+	config_fixture_refuse_line("revocation_url = http://login.example.com/revoke",
+		"http is for loopback alone (localhost, 127.0.0.0/8, [::1]); write https, or set "
+		"[daemon] insecure_http = true");
+	config_fixture_check("[profile a]\ngrant = static\nrevocation_url = https://x.example/\n",
+		"error FILE:3: [profile a] revocation_url: grant = static does not take this; take "
+		"the line out, or write grant = authorization_code, client_credentials, pkce, "
+		"refresh_token or saml2_bearer\n");
+}
+END_TEST
+
 START_TEST(gateway_is_composed_of_its_parts)
 {
 	check_urls("", "[gateway]\nhost = gw.example.com\n", "https://gw.example.com/oauth/token",
@@ -237,6 +257,7 @@ END_TEST
 CASES_MAIN("config_endpoints", config_fixture_set_up, config_fixture_tear_down,
 	{host_is_written_in_many_ways, 1}, {host_is_mypurecloud_com_by_default, 1},
 	{host_that_is_none_is_told, 1}, {token_url_goes_before_host_and_gateway, 1},
+	{revocation_url_is_taken_where_a_client_can_prove_itself, 1},
 	{gateway_is_composed_of_its_parts, 1}, {gateway_that_is_none_is_told, 1},
 	{gateway_without_a_host_is_a_warning, 1}, {unix_socket_goes_with_the_gateway, 1},
 	{plain_http_is_for_loopback, 1}, {urls_are_strict, 1})

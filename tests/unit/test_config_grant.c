@@ -46,6 +46,7 @@ START_TEST(every_grant_of_the_table_is_known)
 		{"refresh_token", "client_id = id\nclient_secret = s\nrefresh_token_file = seed\n"},
 		{"static", ""},
 		{"implicit", "client_id = id\nredirect_uri = http://localhost/\n"},
+		{"messenger", "deployment_id = d\n"},
 	};
 	size_t known = 0;
 
@@ -72,15 +73,17 @@ END_TEST
 
 START_TEST(grants_that_come_later_or_never_are_told)
 {
-	config_fixture_refuse_line("grant = messenger",
-		"messenger is not yet supported by this version; write authorization_code, "
-		"client_credentials, implicit, pkce, refresh_token, saml2_bearer or static");
+	config_fixture_refuse_line("grant = device",
+		"device is not yet supported by this version; write authorization_code, "
+		"client_credentials, implicit, messenger, pkce, refresh_token, saml2_bearer or "
+		"static");
 	config_fixture_refuse_line("grant = client_credential",
 		"this is not known; did you mean client_credentials? Write authorization_code, "
-		"client_credentials, implicit, pkce, refresh_token, saml2_bearer or static");
+		"client_credentials, implicit, messenger, pkce, refresh_token, saml2_bearer or "
+		"static");
 	config_fixture_refuse_line("grant = password",
 		"this is not known; write authorization_code, client_credentials, implicit, "
-		"pkce, refresh_token, saml2_bearer or static");
+		"messenger, pkce, refresh_token, saml2_bearer or static");
 }
 END_TEST
 
@@ -88,7 +91,10 @@ START_TEST(keys_that_the_grant_does_not_take_are_mistakes)
 {
 	config_fixture_refuse_line("redirect_uri = https://app.example.com/",
 		"grant = client_credentials does not take this; take the line out, or write "
-		"grant = authorization_code, implicit or pkce");
+		"grant = authorization_code, implicit, messenger or pkce");
+	config_fixture_refuse_line("deployment_id = x",
+		"grant = client_credentials does not take this; take the line out, or write "
+		"grant = messenger");
 	config_fixture_refuse_line("assertion_file = /x",
 		"grant = client_credentials does not take this; take the line out, or write "
 		"grant = saml2_bearer");
@@ -99,6 +105,54 @@ START_TEST(keys_that_the_grant_does_not_take_are_mistakes)
 		"error FILE:3: [profile a] client_secret: grant = static does not take this; take "
 		"the line out, or write grant = authorization_code, client_credentials, pkce, "
 		"refresh_token or saml2_bearer\n");
+}
+END_TEST
+
+/* The messenger. */
+
+START_TEST(messenger_is_asked_at_the_api_for_its_deployment)
+{
+	struct settings *settings = config_fixture_only(
+		"[profile a]\ngrant = messenger\ndeployment_id = d-1\nhost = eu_west_1\n");
+
+	ck_assert_str_eq(settings->client_id, "d-1");
+	ck_assert_int_eq(settings->client_auth, CLIENT_AUTH_NONE);
+	ck_assert_str_eq(
+		settings->token_url, "https://api.mypurecloud.ie/api/v2/webdeployments/token");
+	ck_assert_str_eq(settings->token_host, "api.mypurecloud.ie:443");
+	ck_assert_str_eq(settings->login_url, "https://api.mypurecloud.ie");
+	ck_assert_str_eq(settings->api_url, "https://api.mypurecloud.ie");
+	ck_assert_ptr_null(settings->redirect_uri);
+	settings_unref(settings);
+	settings = config_fixture_only(
+		"[profile a]\ngrant = messenger\ndeployment_id = d-1\n"
+		"redirect_uri = https://brand.example/back\n"
+		"[gateway]\nhost = gateway.example\nport = 8443\npath_params_api = /api\n");
+	ck_assert_str_eq(settings->token_url,
+		"https://gateway.example:8443/api/api/v2/webdeployments/token");
+	ck_assert_str_eq(settings->token_host, "gateway.example:8443");
+	ck_assert_str_eq(settings->redirect_uri, "https://brand.example/back");
+	settings_unref(settings);
+}
+END_TEST
+
+START_TEST(messenger_takes_its_deployment_and_nothing_of_a_client)
+{
+	config_fixture_check("[profile a]\ngrant = messenger\n",
+		"error FILE:1: [profile a] deployment_id: this is missing; write the id of the "
+		"messenger's deployment\n");
+	config_fixture_check(
+		"[profile a]\ngrant = messenger\ndeployment_id = d\nclient_secret = s\n",
+		"error FILE:4: [profile a] client_secret: grant = messenger does not take this; "
+		"take the line out, or write grant = authorization_code, client_credentials, pkce, "
+		"refresh_token or saml2_bearer\n");
+	config_fixture_check("[profile a]\ngrant = messenger\ndeployment_id = d\nprovider = x\n",
+		"error FILE:4: [profile a] provider: grant = messenger does not take this; take "
+		"the line out, or write grant = authorization_code, implicit or pkce\n");
+	config_fixture_check("[profile a]\ngrant = messenger\ndeployment_id = d\nclient_id = x\n",
+		"error FILE:4: [profile a] client_id: grant = messenger does not take this; take "
+		"the line out, or write grant = authorization_code, client_credentials, implicit, "
+		"pkce, refresh_token, saml2_bearer or static\n");
 }
 END_TEST
 
@@ -176,7 +230,7 @@ START_TEST(provider_is_a_program_by_its_path)
 		"with blanks between");
 	config_fixture_refuse_line("auth_provider_command = /x",
 		"grant = client_credentials does not take this; take the line out, or write "
-		"grant = authorization_code, pkce or saml2_bearer");
+		"grant = authorization_code, messenger, pkce or saml2_bearer");
 }
 END_TEST
 
@@ -307,6 +361,8 @@ END_TEST
 CASES_MAIN("config_grant", config_fixture_set_up, config_fixture_tear_down,
 	{every_grant_of_the_table_is_known, 1}, {grants_that_come_later_or_never_are_told, 1},
 	{keys_that_the_grant_does_not_take_are_mistakes, 1},
+	{messenger_is_asked_at_the_api_for_its_deployment, 1},
+	{messenger_takes_its_deployment_and_nothing_of_a_client, 1},
 	{assertion_is_taken_less_one_newline, 1}, {organization_and_assertion_are_needed, 1},
 	{assertion_may_come_from_a_provider, 1}, {provider_is_a_program_by_its_path, 1},
 	{raw_xml_for_an_assertion_is_told_with_the_remedy, 1},

@@ -367,6 +367,87 @@ START_TEST(without_a_refresh_token_the_token_is_served_to_its_margin_and_then_a_
 }
 END_TEST
 
+/* A messenger's deployment with the token t1 and the refresh token r1, whose refresh is in flight.
+ */
+static struct profile *refreshing_deployment(void)
+{
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	profile = profile_of("messenger", NULL);
+	caller_sign_in(&caller, profile, "code");
+	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
+	world_run_until(profile->due_ms);
+	ck_assert_str_eq(sent(world_attempt()), "r1");
+	return profile;
+}
+
+START_TEST(a_deployment_keeps_its_refresh_token_when_none_comes_with_the_new_jwt)
+{
+	struct profile *profile = refreshing_deployment();
+
+	world_grant(world_attempt(), "t2", HOUR_MS);
+	ck_assert_str_eq(kept(), "r1");
+	ck_assert_int_eq(profile_state(profile), PROFILE_FRESH);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_refused_refresh_clears_both_tokens_of_a_deployment)
+{
+	struct profile *profile = refreshing_deployment();
+	struct caller caller, later;
+
+	caller_get(&caller, profile, HOUR_MS, NULL);
+	ck_assert(caller.waits);
+	world_fail(world_attempt(), GRANT_LOGIN_REQUIRED, 0);
+	ck_assert_int_eq(caller.outcome, OUTCOME_LOGIN_REQUIRED);
+	ck_assert_str_eq(kept(), "");
+	ck_assert_ptr_null(profile->token);
+	caller_get(&later, profile, 0, NULL);
+	ck_assert_int_eq(later.outcome, OUTCOME_LOGIN_REQUIRED);
+	ck_assert_uint_eq(world.started, 2);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_refresh_that_fails_in_passing_clears_nothing_of_a_deployment)
+{
+	struct profile *profile = refreshing_deployment();
+	struct caller caller;
+
+	world_lose(world_attempt());
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "t1");
+	world_run_until(profile->due_ms);
+	ck_assert_str_eq(sent(world_attempt()), "r1"); /* asked for once more */
+	world_fail(world_attempt(), GRANT_TEMPORARY, 0);
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "t1");
+	ck_assert_str_eq(kept(), "r1");
+	world_end();
+}
+END_TEST
+
+START_TEST(a_refresh_without_a_refresh_token_clears_no_jwt)
+{
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	profile = profile_of("messenger", NULL);
+	caller_sign_in(&caller, profile, "code");
+	world_grant(world_attempt(), "t1", HOUR_MS);
+	world_run_until(2000);
+	caller_refresh(&caller, profile);
+	ck_assert_int_eq(caller.outcome, OUTCOME_LOGIN_REQUIRED);
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert_str_eq(caller.token, "t1");
+	world_end();
+}
+END_TEST
+
 START_TEST(a_refused_code_touches_no_running_session)
 {
 	struct profile *profile;
@@ -846,7 +927,10 @@ UNIT_MAIN("flight", a_token_planted_during_a_sign_in_stays_and_the_login_is_kept
 	a_profile_that_needs_a_sign_in_asks_nothing_and_says_so,
 	a_sign_in_sends_its_code_and_goes_on_with_the_refresh_token,
 	without_a_refresh_token_the_token_is_served_to_its_margin_and_then_a_sign_in_is_needed,
-	a_refused_code_touches_no_running_session,
+	a_deployment_keeps_its_refresh_token_when_none_comes_with_the_new_jwt,
+	a_refused_refresh_clears_both_tokens_of_a_deployment,
+	a_refresh_that_fails_in_passing_clears_nothing_of_a_deployment,
+	a_refresh_without_a_refresh_token_clears_no_jwt, a_refused_code_touches_no_running_session,
 	a_code_waits_for_the_refresh_in_flight_and_two_codes_do_not_race,
 	a_sign_in_whose_code_is_slow_times_out_and_its_result_is_kept,
 	a_planted_token_is_handed_out_on_any_grant_and_a_flight_before_it_is_not,

@@ -16,7 +16,7 @@ static void expect_request(struct settings *settings, const char *form, const ch
 	struct grant_request request;
 
 	ck_assert_int_eq(grant_request_init(&request, settings, &input), 0);
-	ck_assert_str_eq(secret_reveal(request.form), form);
+	ck_assert_str_eq(secret_reveal(request.body), form);
 	if (authorization) {
 		ck_assert_str_eq(secret_reveal(request.authorization), authorization);
 	} else {

@@ -41,6 +41,7 @@ static void begin(void)
 	profile->verdict = GRANT_TEMPORARY;
 	profile->failures = 3;
 	profile->repeated = true;
+	profile->login.logged_out = true;
 	profile->due_ms = NOW_MS + 77;
 	profile->rejected_ms = NOW_MS - 1;
 	profile->asked_ms = NOW_MS - 2;
@@ -84,7 +85,7 @@ START_TEST(what_was_written_is_read_back)
 	ck_assert_int_eq(old->token->lifetime_ms, LIFETIME_MS);
 	ck_assert_int_eq(old->token->refresh_in_ms, 1234);
 	ck_assert_int_eq(old->token->refresh_ms, profile->token->refresh_ms);
-	ck_assert(old->token->rejected && old->repeated);
+	ck_assert(old->token->rejected && old->repeated && old->login.logged_out);
 	ck_assert_uint_eq(old->generation, UINT64_C(1) << 40);
 	ck_assert_int_eq(old->verdict, GRANT_TEMPORARY);
 	ck_assert_uint_eq(old->failures, 3);

@@ -43,9 +43,9 @@ START_TEST(request_has_what_a_token_request_needs_and_no_more)
 		"Host: 127.0.0.1:%d\r\n"
 		"User-Agent: gctokend/" GCTOKEND_VERSION "\r\n"
 		"Accept: application/json\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\n"
 		"Authorization: " HEADER "\r\n"
-		"Content-Length: %zu\r\n"
-		"Content-Type: application/x-www-form-urlencoded\r\n\r\n%s",
+		"Content-Length: %zu\r\n\r\n%s",
 		http_server_port(server), strlen(FORM), FORM);
 	ck_assert_str_eq(http_server_last_request(server), expected);
 }
@@ -57,6 +57,35 @@ START_TEST(request_without_authorization_has_no_such_header)
 	answer_with(whole);
 	ck_assert_ptr_null(strstr(http_server_last_request(server), "Authorization"));
 	ck_assert_ptr_nonnull(strstr(http_server_last_request(server), "\r\n\r\n" FORM));
+}
+END_TEST
+
+START_TEST(body_of_json_is_told_as_such)
+{
+	request.content_type = HTTP_TYPE_JSON;
+	answer_with(whole);
+	ck_assert_ptr_nonnull(
+		strstr(http_server_last_request(server), "\r\nContent-Type: application/json\r\n"));
+	ck_assert_ptr_null(strstr(http_server_last_request(server), "urlencoded"));
+}
+END_TEST
+
+START_TEST(delete_has_no_body_and_says_nothing_of_one)
+{
+	char expected[1024];
+
+	request.method = "DELETE";
+	request.body = NULL;
+	answer_with(whole);
+	ck_assert_int_eq(outcome.status, 200);
+	snprintf(expected, sizeof(expected),
+		"DELETE /oauth/token HTTP/1.1\r\n"
+		"Host: 127.0.0.1:%d\r\n"
+		"User-Agent: gctokend/" GCTOKEND_VERSION "\r\n"
+		"Accept: application/json\r\n"
+		"Authorization: " HEADER "\r\n\r\n",
+		http_server_port(server));
+	ck_assert_str_eq(http_server_last_request(server), expected);
 }
 END_TEST
 
@@ -692,7 +721,7 @@ START_TEST(done_may_cancel_the_others)
 	}
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(
-			http_post(http, &request, cancel_others, &others[i], &others[i]), 0);
+			http_send(http, &request, cancel_others, &others[i], &others[i]), 0);
 	}
 	run();
 	ck_assert_int_eq(outcome.calls, 1);
@@ -704,7 +733,7 @@ static void post_again(void *context, const struct http_answer *answer)
 	struct http_transfer *transfer;
 
 	if (++outcome.calls < 5) {
-		ck_assert_int_eq(http_post(http, &request, post_again, NULL, &transfer), 0);
+		ck_assert_int_eq(http_send(http, &request, post_again, NULL, &transfer), 0);
 	}
 }
 
@@ -713,7 +742,7 @@ START_TEST(done_may_post)
 	struct http_transfer *transfer;
 
 	start_server(&(struct http_script){.pieces = whole}, false);
-	ck_assert_int_eq(http_post(http, &request, post_again, NULL, &transfer), 0);
+	ck_assert_int_eq(http_send(http, &request, post_again, NULL, &transfer), 0);
 	run();
 	ck_assert_int_eq(outcome.calls, 5);
 	ck_assert_int_eq(http_server_requests(server), 5);
@@ -733,7 +762,7 @@ START_TEST(done_may_free_everything)
 
 	start_server(&(struct http_script){.pieces = whole}, false);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(http_post(http, &request, free_all, NULL, &transfer), 0);
+		ck_assert_int_eq(http_send(http, &request, free_all, NULL, &transfer), 0);
 	}
 	run();
 	ck_assert_int_eq(outcome.calls, 1);
@@ -750,7 +779,7 @@ START_TEST(behind_an_answer_nothing_is_waited_for)
 	struct http_transfer *transfer;
 
 	start_server(&(struct http_script){.pieces = whole}, false);
-	ck_assert_int_eq(http_post(http, &request, count_events, NULL, &transfer), 0);
+	ck_assert_int_eq(http_send(http, &request, count_events, NULL, &transfer), 0);
 	run();
 	ck_assert_int_eq(outcome.calls, 1);
 }
@@ -777,7 +806,8 @@ END_TEST
 
 CASES_MAIN("http", set_up, tear_down, {whole_answer_comes_with_its_headers, 1},
 	{request_has_what_a_token_request_needs_and_no_more, 1},
-	{request_without_authorization_has_no_such_header, 1}, {request_goes_over_a_unix_socket, 1},
+	{request_without_authorization_has_no_such_header, 1}, {body_of_json_is_told_as_such, 1},
+	{delete_has_no_body_and_says_nothing_of_one, 1}, {request_goes_over_a_unix_socket, 1},
 	{unix_socket_that_accepts_nobody_blocks_nobody, 1},
 	{header_line_without_an_end_is_an_error, 1}, {every_request_has_a_connection_of_its_own, 1},
 	{close_before_the_answer_is_an_error_after_one_request, 1},

@@ -88,6 +88,32 @@ START_TEST(what_cannot_be_sent_is_told)
 }
 END_TEST
 
-UNIT_MAIN("provided", code_is_read_with_what_belongs_to_it,
+START_TEST(messengers_code_is_read_with_what_its_login_adds)
+{
+	struct code *code = read_for("messenger", "{\"authCode\":\"c\",\"nonce\":\"n\",\"maxAge\":"
+						  "5,\"iss\":\"https://brand.example\"}");
+
+	ck_assert_ptr_nonnull(code);
+	ck_assert_str_eq(secret_reveal(code->code), "c");
+	ck_assert_str_eq(code->redirect_uri, "https://app.example/own");
+	ck_assert_str_eq(secret_reveal(code->nonce), "n");
+	ck_assert_str_eq(code->iss, "https://brand.example");
+	ck_assert(code->has_max_age);
+	ck_assert_int_eq(code->max_age_s, 5);
+	code_free(code);
+	code = read_for("messenger", "{\"idToken\":\"a.b.c\",\"nonce\":\"n\"}");
+	ck_assert_ptr_nonnull(code);
+	ck_assert_str_eq(secret_reveal(code->id_token), "a.b.c");
+	ck_assert_ptr_null(code->code);
+	ck_assert_ptr_null(code->redirect_uri);
+	code_free(code);
+	refuse("messenger", "{\"idToken\":\"a.b.c\"}", "nonce is missing");
+	refuse("messenger", "{\"nonce\":\"n\"}", "authCode is missing");
+	refuse("messenger", "{\"authCode\":\"c\",\"maxAge\":0.5}", "maxAge has to be");
+}
+END_TEST
+
+UNIT_MAIN("provided", messengers_code_is_read_with_what_its_login_adds,
+	code_is_read_with_what_belongs_to_it,
 	what_is_left_out_or_null_is_the_profiles_own_or_nothing,
 	assertion_is_read_where_the_grant_sends_one, what_cannot_be_sent_is_told)

@@ -824,7 +824,9 @@ START_TEST(an_assertion_is_asked_for_each_time)
 		errand = world.errands[ERRAND_CODE];
 		world.errands[ERRAND_CODE] = NULL;
 		broker_provided(world.broker, errand,
-			&(struct provided){.code = code_assertion("a", 1)}, world.now_ms);
+			&(struct provided){
+				.code = code_new(&(struct code_texts){.assertion = "a"})},
+			world.now_ms);
 		world_settle();
 		ck_assert_str_eq(sent(), "a");
 		world_grant_login(world_attempt(), "t", HOUR_MS, "of no use here");

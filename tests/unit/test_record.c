@@ -78,6 +78,20 @@ START_TEST(a_login_without_a_refresh_token_keeps_its_seed)
 }
 END_TEST
 
+START_TEST(a_logout_is_read_back)
+{
+	set_up();
+	ck_assert_int_eq(there_and_back(settings, 0, 6000), 0);
+	ck_assert(!found_login.logged_out);
+	login_done(&found_login);
+	token_free(found_token);
+	login.logged_out = true;
+	ck_assert_int_eq(there_and_back(settings, 0, 6000), 0);
+	ck_assert(found_login.logged_out);
+	tear_down();
+}
+END_TEST
+
 START_TEST(a_token_of_another_identity_is_not_used_and_the_login_is)
 {
 	struct settings *other;
@@ -140,6 +154,6 @@ START_TEST(what_was_never_written_is_refused)
 END_TEST
 
 UNIT_MAIN("record", what_was_written_is_read_back, a_login_without_a_refresh_token_keeps_its_seed,
-	a_token_of_another_identity_is_not_used_and_the_login_is,
+	a_logout_is_read_back, a_token_of_another_identity_is_not_used_and_the_login_is,
 	a_token_is_not_used_once_persist_tokens_is_off, a_token_from_the_future_is_not_used,
 	a_token_grows_older_while_the_machine_is_off, what_was_never_written_is_refused)

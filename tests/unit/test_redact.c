@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/code.h"
 #include "core/echoes.h"
 #include "core/encode.h"
 #include "core/secret.h"
@@ -12,7 +13,8 @@
 static const char odd[] = "Zq/7+s&cr et=%\"\u00e9#\\end";
 
 static struct settings *settings;
-static struct secret *refresh_token, *code, *verifier, *client_assertion, *access_token;
+static struct secret *refresh_token, *client_assertion, *access_token;
+static struct code *code;
 static struct echoes echoes;
 static char shown[REDACT_BODY_SIZE];
 
@@ -31,8 +33,8 @@ static void begin(const char *client_secret)
 	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_of(client_secret);
 	settings->secrets[SETTINGS_ASSERTION].value = secret_of("PHNhbWw+assertion");
 	input.refresh_token = refresh_token = secret_of("refresh-1234");
-	input.code = code = secret_of("code-5678");
-	input.code_verifier = verifier = secret_of("verifier-9012");
+	code = code_new(&(struct code_texts){.code = "code-5678", .verifier = "verifier-9012"});
+	input.code = code;
 	input.client_assertion = client_assertion = secret_of("eyJ.assertion.sig");
 	access_token = secret_of("access-3456");
 	grant_echoes(&echoes, settings, &input);
@@ -43,8 +45,7 @@ static void end(void)
 {
 	echoes_done(&echoes);
 	secret_free(refresh_token);
-	secret_free(code);
-	secret_free(verifier);
+	code_free(code);
 	secret_free(client_assertion);
 	secret_free(access_token);
 	settings_unref(settings);
@@ -61,6 +62,15 @@ static const char *form(const char *text)
 	struct secret *secret = secret_of(text);
 
 	redact_form(shown, secret, &echoes);
+	secret_free(secret);
+	return shown;
+}
+
+static const char *json(const char *text)
+{
+	struct secret *secret = secret_of(text);
+
+	redact_json(shown, secret, &echoes);
 	secret_free(secret);
 	return shown;
 }
@@ -83,6 +93,35 @@ START_TEST(form_shows_what_is_harmless_alone)
 	ck_assert_str_eq(form("scope=s3cret%21&audience=x%73%33cret!&%63lient_secret=q&&x&a=b=c"),
 		"scope=***&audience=***&%63lient_secret=***&***&***&a=***");
 	ck_assert_str_eq(form(""), "");
+	end();
+}
+END_TEST
+
+START_TEST(json_of_a_request_shows_what_is_harmless_alone)
+{
+	begin("s3cret!");
+	ck_assert_str_eq(
+		json("{\"deploymentId\":\"d-1\",\"oauth\":{\"code\":\"a\",\"redirectUri\":"
+		     "\"https://x/\",\"codeVerifier\":\"b\",\"nonce\":\"c\",\"maxAge\":300,"
+		     "\"iss\":\"https://y\",\"idToken\":\"d\",\"more\":{\"e\":[1]}}}"),
+		"{\"deploymentId\":\"d-1\",\"oauth\":{\"code\":\"***\",\"redirectUri\":"
+		"\"https://x/\",\"codeVerifier\":\"***\",\"nonce\":\"***\",\"maxAge\":300,"
+		"\"iss\":\"https://y\",\"idToken\":\"***\",\"more\":\"***\"}}");
+	ck_assert_str_eq(json("{\"refreshToken\":\"a \\\" b\"}"), "{\"refreshToken\":\"***\"}");
+	ck_assert_str_eq(json("{\"iss\":\"x-refresh-1234\"}"), "{\"iss\":\"x-***\"}");
+	ck_assert_str_eq(json("{}"), "{}");
+	end();
+}
+END_TEST
+
+START_TEST(members_of_the_messenger_are_hidden_in_an_answer)
+{
+	begin("s3cret!");
+	ck_assert_str_eq(
+		body("{\"jwt\":\"a\",\"refreshToken\":\"b\",\"nonce\":\"c\",\"idToken\":\"d\","
+		     "\"authCode\":\"e\",\"code\":\"bad.request\"}"),
+		"{\"jwt\":\"***\",\"refreshToken\":\"***\",\"nonce\":\"***\",\"idToken\":\"***\","
+		"\"authCode\":\"***\",\"code\":\"bad.request\"}");
 	end();
 }
 END_TEST
@@ -226,6 +265,8 @@ START_TEST(headers_hide_cookies_queries_and_secrets)
 END_TEST
 
 UNIT_MAIN("redact", form_shows_what_is_harmless_alone,
+	json_of_a_request_shows_what_is_harmless_alone,
+	members_of_the_messenger_are_hidden_in_an_answer,
 	members_that_are_named_like_secrets_are_hidden, known_secrets_are_hidden_at_any_depth,
 	secret_with_every_odd_character_is_hidden, what_is_no_json_hides_named_values_too,
 	body_is_cut_and_a_cut_shows_no_piece_of_a_secret, headers_hide_cookies_queries_and_secrets)

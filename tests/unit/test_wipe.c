@@ -299,11 +299,13 @@ static void post_secret(
 	authorization = secret_new(text, strlen(text));
 	free(text);
 	snprintf(url, sizeof(url), "http%s://127.0.0.1:%d/", with_tls ? "s" : "", address->port);
-	ck_assert_int_eq(http_post(http,
+	ck_assert_int_eq(http_send(http,
 				 &(struct http_request){
+					 .method = "POST",
 					 .url = url,
 					 .ca_file = with_tls ? address->certificate : NULL,
-					 .form = form,
+					 .body = form,
+					 .content_type = HTTP_TYPE_FORM,
 					 .authorization = authorization,
 					 .connect_timeout_ms = TIMEOUT_MS,
 					 .request_timeout_ms = TIMEOUT_MS,

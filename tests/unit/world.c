@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/answer.h"
 #include "core/code.h"
+#include "core/revocation.h"
 #include "core/secret.h"
 #include "core/token.h"
 #include "fixture.h"
@@ -63,14 +65,23 @@ static bool renewed(void *context, const struct settings *settings)
 
 /* ---- the disk */
 
-struct record *world_record(const char *profile)
+/* NULL: there is none, and no room for one. */
+static struct record *find_record(const char *profile)
 {
 	struct record *record = world.records;
 
-	while (record->profile[0] != '\0' && strcmp(record->profile, profile) != 0) {
+	while (record < world.records + WORLD_RECORDS_MAX && record->profile[0] != '\0' &&
+		strcmp(record->profile, profile) != 0) {
 		record++;
-		ck_assert(record < world.records + WORLD_RECORDS_MAX);
 	}
+	return record < world.records + WORLD_RECORDS_MAX ? record : NULL;
+}
+
+struct record *world_record(const char *profile)
+{
+	struct record *record = find_record(profile);
+
+	ck_assert_ptr_nonnull(record);
 	return record;
 }
 
@@ -85,6 +96,7 @@ static void write_record(
 	struct record *record = world_record(settings->name);
 
 	snprintf(record->profile, sizeof(record->profile), "%s", settings->name);
+	record->logged_out = login->logged_out;
 	snprintf(record->token_url, sizeof(record->token_url), "%s", settings->token_url);
 	write_text(record->refresh_token, login->refresh_token);
 	memcpy(record->seed, login->seed, sizeof(record->seed));
@@ -115,13 +127,13 @@ static void store(void *context, struct attempt *attempt, const struct settings 
 static bool load(void *context, const struct settings *settings, struct login *login,
 	struct token **token, char why[GRANT_MESSAGE_SIZE])
 {
-	const struct record *record = world_record(settings->name);
+	const struct record *record = find_record(settings->name);
 
 	if (world.load_error) {
 		snprintf(why, GRANT_MESSAGE_SIZE, "%s", world.load_error);
 		return false;
 	}
-	if (strcmp(record->token_url, settings->token_url) != 0) {
+	if (!record || strcmp(record->token_url, settings->token_url) != 0) {
 		return true; /* there is none, or a foreign one */
 	}
 	if (record->refresh_token[0] != '\0') {
@@ -130,6 +142,7 @@ static bool load(void *context, const struct settings *settings, struct login *l
 	}
 	memcpy(login->seed, record->seed, sizeof(login->seed));
 	login->sending = record->sending;
+	login->logged_out = record->logged_out;
 	if (record->token[0] != '\0') {
 		*token = token_new(secret_new(record->token, strlen(record->token)),
 			record->sent_ms, record->lifetime_ms);
@@ -172,6 +185,38 @@ static void news(void *context, const struct profile *profile, enum news news, c
 	snprintf(world.why, sizeof(world.why), "%s", why ? why : "");
 }
 
+static void revoke(void *context, struct revocation *revocation)
+{
+	ck_assert_ptr_null(world.revoking);
+	world.revoking = revocation;
+	world.revocations++;
+}
+
+static void note(void *context, struct revocation *revocation, const struct login *login)
+{
+	if (!world.disk_error) {
+		write_record(revocation->settings, login, NULL);
+	}
+	if (world.disk_is_slow) {
+		ck_assert_ptr_null(world.noting);
+		world.noting = revocation;
+		world.writing_error = world.disk_error;
+	} else {
+		broker_noted(world.broker, revocation, world.disk_error, world.now_ms);
+	}
+}
+
+static void leave(void *context, struct revocation *revocation)
+{
+	world.revoking = world.revoking == revocation ? NULL : world.revoking;
+	world.noting = world.noting == revocation ? NULL : world.noting;
+}
+
+static void left(void *context, const struct revocation *revocation)
+{
+	world.left++;
+}
+
 static uint32_t chance(void *context)
 {
 	return world.random;
@@ -190,6 +235,10 @@ static const struct broker_ops ops = {
 	.unask = unask,
 	.declined = declined,
 	.news = news,
+	.revoke = revoke,
+	.note = note,
+	.leave = leave,
+	.left = left,
 	.random = chance,
 };
 
@@ -257,6 +306,7 @@ static void take_answer(struct caller *caller, const struct answer *answer)
 	caller->answered_ms = world.now_ms;
 	caller->retry_after_ms = answer->retry_after_ms;
 	snprintf(caller->text, sizeof(caller->text), "%s", answer->text ? answer->text : "");
+	caller->revoked = answer->revoked;
 	snprintf(caller->token, sizeof(caller->token), "%s",
 		answer->token ? secret_reveal(answer->token->value) : "");
 	if (answer->outcome == OUTCOME_TOKEN) {
@@ -308,6 +358,48 @@ void caller_sign_in(struct caller *caller, struct profile *profile, const char *
 		broker_sign_in(world.broker, profile, world_code(code), world.now_ms));
 }
 
+static struct token *make_token(const char *value, int64_t sent_ms, int64_t lifetime_ms)
+{
+	return token_new(secret_new(value, strlen(value)), sent_ms, lifetime_ms);
+}
+
+void caller_log_out(struct caller *caller, struct profile *profile)
+{
+	*caller = (struct caller){0};
+	wait_if_told(caller, profile, broker_logout(world.broker, profile, world.now_ms));
+}
+
+void world_noted(void)
+{
+	struct revocation *revocation = world.noting;
+
+	ck_assert_ptr_nonnull(revocation);
+	world.noting = NULL;
+	broker_noted(world.broker, revocation, world.writing_error, world.now_ms);
+	world_settle();
+}
+
+void world_revoked(int status, const char *token)
+{
+	struct revocation *revocation = world.revoking;
+	struct answer_http answer = {
+		.status = status, .error = status == 0 ? "it is away" : NULL, .body = ""};
+	struct grant_result result = {0};
+
+	ck_assert_ptr_nonnull(revocation);
+	world.revoking = NULL;
+	if (token) {
+		result.verdict = GRANT_GRANTED;
+		result.status = status;
+		result.token = make_token(token, world.now_ms, 60000);
+	} else {
+		revocation_judge(revocation, &answer, &result);
+	}
+	broker_revoked(world.broker, revocation, &result, world.now_ms);
+	grant_result_done(&result);
+	world_settle();
+}
+
 void caller_ask_sign_in(struct caller *caller, struct profile *profile)
 {
 	*caller = (struct caller){0};
@@ -316,7 +408,8 @@ void caller_ask_sign_in(struct caller *caller, struct profile *profile)
 
 struct code *world_code(const char *code)
 {
-	return code_new(code, strlen(code), NULL, "https://app.example/back");
+	return code_new(
+		&(struct code_texts){.code = code, .redirect_uri = "https://app.example/back"});
 }
 
 static void provide(enum errand_kind kind, const struct provided *provided)
@@ -337,11 +430,6 @@ void world_bring(enum errand_kind kind, const char *code)
 void world_decline(enum errand_kind kind, const char *why, bool signs_in)
 {
 	provide(kind, &(struct provided){.why = why, .signs_in = signs_in});
-}
-
-static struct token *make_token(const char *value, int64_t sent_ms, int64_t lifetime_ms)
-{
-	return token_new(secret_new(value, strlen(value)), sent_ms, lifetime_ms);
 }
 
 struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms)

@@ -19,6 +19,7 @@ struct record {
 	char refresh_token[WORLD_TEXT_SIZE]; /* "": none */
 	char seed[LOGIN_HASH_SIZE];
 	bool sending;
+	bool logged_out;
 	char token[WORLD_TEXT_SIZE]; /* "": none */
 	int64_t sent_ms, lifetime_ms;
 	unsigned writes;
@@ -44,8 +45,12 @@ struct world {
 	struct errand *errands[ERRANDS]; /* what providers are asked for, NULL: they are not */
 	unsigned asks[ERRANDS];          /* how often so far */
 	unsigned declined;
-	unsigned news[NEWS_SIGN_IN_NEEDED + 1];
-	char why[256]; /* the last news' */
+	unsigned news[NEWS_LOGGED_OUT + 1];
+	char why[256];               /* the last news' */
+	struct revocation *revoking; /* what is asked to be revoked, NULL: nothing */
+	struct revocation *noting;   /* the logout that the slow disk has not taken yet */
+	unsigned revocations;        /* requests so far */
+	unsigned left;               /* revocations that have ended */
 	/* Answers each attempt as soon as it starts, when set. */
 	void (*on_start)(struct attempt *attempt);
 	/* Who may still wait at a reload; all, when NULL. */
@@ -63,6 +68,7 @@ struct caller {
 	int64_t answered_ms, retry_after_ms;
 	char token[32]; /* the answer's, "" without one */
 	char text[256];
+	bool revoked;
 };
 
 void world_begin(int64_t now_ms);
@@ -105,6 +111,15 @@ struct record *world_record(const char *profile);
 void world_crash(void);
 
 void caller_sign_in(struct caller *caller, struct profile *profile, const char *code);
+
+void caller_log_out(struct caller *caller, struct profile *profile);
+
+/* The slow disk has taken the logout. */
+void world_noted(void);
+
+/* The answer to what is asked to be revoked: its status, 0: none comes. Where another token was
+ * asked for first, 200 brings it. */
+void world_revoked(int status, const char *token);
 
 /* Has the profile's provider sign somebody in. */
 void caller_ask_sign_in(struct caller *caller, struct profile *profile);

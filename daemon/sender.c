@@ -1,0 +1,155 @@
+#include "sender.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/answer.h"
+#include "core/settings.h"
+#include "exchange.h"
+#include "io/clock.h"
+#include "io/http.h"
+
+struct sender {
+	struct http *http;
+	struct exchange_bodies bodies;
+};
+
+/* A request on its way. */
+struct sending {
+	struct sender_order order;
+	struct http_transfer *transfer;
+	struct exchange *exchange; /* NULL: nothing of it is told */
+};
+
+struct sender *sender_new(struct http *http)
+{
+	struct sender *sender = calloc(1, sizeof(*sender));
+
+	if (sender) {
+		sender->http = http;
+	}
+	return sender;
+}
+
+void sender_free(struct sender *sender)
+{
+	free(sender);
+}
+
+void sender_log_bodies(struct sender *sender, bool request, bool response)
+{
+	sender->bodies = (struct exchange_bodies){request, response};
+}
+
+static void sending_free(struct sending *sending)
+{
+	exchange_free(sending->exchange);
+	free(sending);
+}
+
+static void on_answer(void *context, const struct http_answer *http_answer)
+{
+	struct sending *sending = context;
+	struct sender_order order = sending->order;
+	struct answer_http answer = {
+		.error = http_answer->error,
+		.begun = http_answer->begun,
+		.status = http_answer->status,
+		.body = http_answer->body,
+		.body_len = http_answer->body_len,
+		.retry_after = http_answer->retry_after,
+		.date = http_answer->date,
+		.correlation_id = http_answer->correlation_id,
+		.sent_ms = order.sent_ms,
+	};
+	struct grant_result result = {0};
+
+	if (http_answer->misconfigured) {
+		grant_fail(
+			&result, GRANT_PERMANENT, "No request can be sent: %s", http_answer->error);
+	} else {
+		order.judge(order.context, &answer, &result);
+	}
+	exchange_log(sending->exchange, order.settings, &order.input, http_answer, &result);
+	sending_free(sending);
+	order.done(order.context, &result);
+	grant_result_done(&result);
+}
+
+int sender_send(struct sender *sender, const struct grant_request *request,
+	const struct sender_order *order, struct sending **ret_sending)
+{
+	const struct settings *settings = order->settings;
+	struct sending *sending = calloc(1, sizeof(*sending));
+	int r;
+
+	if (!sending) {
+		return -ENOMEM;
+	}
+	sending->order = *order;
+	sending->exchange = exchange_new(&sender->bodies, settings, &order->input, request);
+	r = http_send(sender->http,
+		&(struct http_request){
+			.method = request->method,
+			.url = request->url,
+			.unix_socket = settings->unix_socket,
+			.ca_file = settings->ca_file,
+			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
+			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,
+			.client_key_passphrase = settings->secrets[SETTINGS_TLS_PASSPHRASE].value,
+			.proxy_url = settings->proxy_url,
+			.proxy_username = settings->proxy_username,
+			.proxy_password = settings->secrets[SETTINGS_PROXY_PASSWORD].value,
+			.no_proxy = settings->no_proxy,
+			.body = request->body,
+			.content_type = request->is_json ? HTTP_TYPE_JSON : HTTP_TYPE_FORM,
+			.authorization = request->authorization,
+			.connect_timeout_ms = settings->connect_timeout_ms,
+			.request_timeout_ms = settings->request_timeout_ms,
+			.keep_headers = sending->exchange,
+		},
+		on_answer, sending, &sending->transfer);
+	if (r < 0) {
+		sending_free(sending);
+		return r;
+	}
+	*ret_sending = sending;
+	return 0;
+}
+
+void sender_cancel(struct sending *sending)
+{
+	if (sending) {
+		http_cancel(sending->transfer);
+		sending_free(sending);
+	}
+}
+
+bool sender_client_assertion(
+	const struct settings *settings, struct secret **ret_assertion, char why[SIGN_WHY_SIZE])
+{
+	enum signing_alg alg = settings->signing_alg;
+	struct sign_key *key;
+	bool done = false;
+
+	*ret_assertion = NULL;
+	if (settings->client_auth != CLIENT_AUTH_PRIVATE_KEY_JWT) {
+		return true;
+	}
+	if (sign_key_read(settings->secrets[SETTINGS_PRIVATE_KEY].value, NULL, &key, why) < 0) {
+		return false;
+	}
+	if (!sign_key_fits(key, alg)) {
+		snprintf(why, SIGN_WHY_SIZE, "this key cannot sign by %s; write signing_alg = %s",
+			alg == SIGNING_RS256 ? "RS256" : "ES256",
+			alg == SIGNING_RS256 ? "ES256" : "RS256");
+	} else {
+		snprintf(why, SIGN_WHY_SIZE, "OpenSSL cannot sign with it");
+		done = sign_client_assertion(key, alg, settings->private_key_id,
+			       settings->client_id, settings->token_url,
+			       (clock_now() + clock_wall_offset()) / 1000, ret_assertion) == 0;
+	}
+	sign_key_free(key);
+	return done;
+}
