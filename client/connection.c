@@ -25,7 +25,7 @@ static void close_fd(const int *fd)
 	}
 }
 
-static int64_t now_ms(void)
+int64_t connection_now_ms(void)
 {
 	struct timespec now;
 
@@ -75,7 +75,7 @@ static int connect_to(int fd, const char *path, int64_t deadline_ms)
 	/* A blocking connect() waits in the kernel's queue for room in a full backlog, where a
 	 * non-blocking one could but poll; SO_SNDTIMEO bounds it, EAGAIN says that it is over. */
 	do {
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - connection_now_ms();
 		struct timeval left = {left_ms / 1000, left_ms % 1000 * 1000};
 
 		if (left_ms <= 0) {
@@ -109,12 +109,14 @@ static int open_path(const char *path, int64_t deadline_ms, int *ret_fd)
 	return 0;
 }
 
-/* Returns 0 with a descriptor, an outcome or -errno. From then on only the path that accepted is
- * tried: another would be another daemon. */
-static int open_first(struct connection *connection, int *ret_fd)
+/* From then on only the path that accepted is tried: another would be another daemon. */
+int connection_open(struct connection *connection, int *ret_fd)
 {
 	int outcome = CONNECTION_NO_DAEMON;
 
+	if (connection->deadline_ms == 0) {
+		connection->deadline_ms = connection_now_ms() + connection->timeout_ms;
+	}
 	for (unsigned i = 0; i < connection->n_paths; i++) {
 		int r = open_path(connection->paths[i], connection->deadline_ms, ret_fd);
 
@@ -141,8 +143,7 @@ static int open_first(struct connection *connection, int *ret_fd)
 	return outcome;
 }
 
-/* Sends what it can. A peer that has closed takes nothing more, but may have answered before. */
-static int send_some(int fd, const char *line, size_t len, size_t *sent)
+int connection_send(int fd, const char *line, size_t len, size_t *sent)
 {
 	ssize_t n = send(fd, line + *sent, len - *sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -185,12 +186,12 @@ static int exchange(
 {
 	size_t sent = 0;
 	bool complete = false;
-	int r = send_some(fd, line, len, &sent);
+	int r = connection_send(fd, line, len, &sent);
 
 	*ret_len = 0;
 	while (r == 0 && !complete) {
 		struct pollfd ready = {.fd = fd, .events = sent < len ? POLLIN | POLLOUT : POLLIN};
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - connection_now_ms();
 
 		if (left_ms <= 0) {
 			return CONNECTION_TIMEOUT;
@@ -200,7 +201,7 @@ static int exchange(
 			continue;
 		}
 		if (sent < len && (ready.revents & POLLOUT)) {
-			r = send_some(fd, line, len, &sent);
+			r = connection_send(fd, line, len, &sent);
 		}
 		if (r == 0 && (ready.revents & (POLLIN | POLLHUP | POLLERR))) {
 			r = receive_some(fd, reply, CONNECTION_REPLY_MAX + 1, ret_len, &complete);
@@ -213,7 +214,7 @@ static int ask_once(
 	struct connection *connection, const char *line, size_t len, char *reply, size_t *ret_len)
 {
 	__attribute__((cleanup(close_fd))) int fd = -1;
-	int r = open_first(connection, &fd);
+	int r = connection_open(connection, &fd);
 
 	if (r == 0) {
 		r = exchange(fd, connection->deadline_ms, line, len, reply, ret_len);
@@ -234,9 +235,6 @@ int connection_ask(struct connection *connection, const char *line, size_t len, 
 
 	if (!reply) {
 		return r;
-	}
-	if (connection->deadline_ms == 0) {
-		connection->deadline_ms = now_ms() + connection->timeout_ms;
 	}
 	r = ask_once(connection, line, len, reply, &reply_len);
 	if (r == CONNECTION_CLOSED) {

@@ -37,6 +37,17 @@ enum connection_outcome {
  */
 int connection_init(struct connection *connection, const char *path, int64_t timeout_ms);
 
+/* Milliseconds on CLOCK_MONOTONIC. */
+int64_t connection_now_ms(void);
+
+/* Connects to the first path that accepts, before the deadline, which begins to run if it does not
+ * yet. Returns 0 with a descriptor, which is the caller's; else see enum connection_outcome. */
+int connection_open(struct connection *connection, int *ret_fd);
+
+/* Sends what the connection takes of a line of which *sent bytes are gone. A peer that has closed
+ * takes all, since it may have answered before. Returns 0 or -errno. */
+int connection_send(int fd, const char *line, size_t len, size_t *sent);
+
 /*
  * Sends len bytes, a line with its LF, and reads one line. A connection that closes unanswered is
  * tried once more, on the same path. On 0 *ret_reply is the caller's, who wipes and frees it: the

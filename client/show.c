@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/cell.h"
@@ -291,4 +292,77 @@ void show_services(FILE *out, const cJSON *services, int64_t now_ms)
 {
 	print_list(out, "You may call", cJSON_GetObjectItemCaseSensitive(services, "services"));
 	print_list(out, "on the profiles", cJSON_GetObjectItemCaseSensitive(services, "profiles"));
+}
+
+static const struct {
+	const char *name, *words;
+} events[] = {
+	{"tokenRefreshed", "new token"},
+	{"refreshFailed", "refresh failed"},
+	{"loginRequired", "login required"},
+	{"signedIn", "signed in"},
+	{"signInFailed", "sign-in failed"},
+	{"Auth.loggedOut", "logged out"},
+	{"Auth.authError", "authentication failed"},
+	{"configReloaded", "configuration reloaded"},
+};
+
+/* In words; one that this version does not know as it came. */
+static const char *event_words(char dst[CELL_TEXT_SIZE], const cJSON *event)
+{
+	const char *name = cell_member(event, "event");
+
+	for (size_t i = 0; name && i < sizeof(events) / sizeof(*events); i++) {
+		if (strcmp(events[i].name, name) == 0) {
+			return events[i].words;
+		}
+	}
+	return cell_text(dst, event, "event");
+}
+
+static void print_time(FILE *out, int64_t now_ms)
+{
+	char text[sizeof("2026-11-21 18:00:00")] = "";
+	time_t now = (time_t)(now_ms / 1000);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm)) {
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	}
+	fprintf(out, "%s  ", text);
+}
+
+/* Where something went wrong: what, and what the server calls it. */
+static void print_fault(FILE *out, const cJSON *data)
+{
+	char text[CELL_TEXT_SIZE];
+
+	if (cell_member(data, "code")) {
+		fprintf(out, " (%s)", cell_text(text, data, "code"));
+	}
+	if (cell_member(data, "message")) {
+		fprintf(out, ": %s", cell_text(text, data, "message"));
+	}
+	if (cell_member(data, "correlationId")) {
+		fprintf(out, ", correlation id %s", cell_text(text, data, "correlationId"));
+	}
+}
+
+void show_event(FILE *out, const cJSON *event, int64_t now_ms)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(event, "data");
+	char text[CELL_TEXT_SIZE];
+	char span[CELL_SPAN_SIZE];
+
+	print_time(out, now_ms);
+	if (cell_member(event, "profile")) {
+		fprintf(out, "%s: ", cell_text(text, event, "profile"));
+	}
+	fputs(event_words(text, event), out);
+	if (cell_member(data, "expiration")) {
+		fprintf(out, ", time left %s, generation %lld", cell_left(span, data, now_ms),
+			(long long)cell_number(data, "generation"));
+	}
+	print_fault(out, data);
+	fputc('\n', out);
 }

@@ -27,3 +27,6 @@ show_data show_explain;
 
 /* system.getAllowedServices as a list. */
 show_data show_services;
+
+/* An event, as the whole line that told it, in one line with the local time. */
+show_data show_event;

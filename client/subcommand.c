@@ -7,6 +7,7 @@
 #include "client/login.h"
 #include "client/print.h"
 #include "client/sign_in.h"
+#include "client/watch.h"
 
 static const struct subcommand subcommands[] = {
 	{"get", command_get,
@@ -138,6 +139,14 @@ static const struct subcommand subcommands[] = {
 		"\n"
 		"Exit status, unlike below: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, which a\n"
 		"wrong argument is, too.\n"},
+	{"watch", command_watch, OPTION_BIT(OPTION_JSON), true, false,
+		"Usage: gctoken watch [PROFILE] [OPTION]...\n"
+		"\n"
+		"Prints what happens to PROFILE, or to all profiles that you may hear of, in a\n"
+		"line each and as it happens: new tokens, failures, sign-ins. It begins with how\n"
+		"they are, and ends by Ctrl-C, or when gctokend does. No token is printed.\n"
+		"\n"
+		"  --json            each line as JSON, as gctokend sends it\n"},
 	{"reload", command_reload, 0, false, false,
 		"Usage: gctoken reload [OPTION]...\n"
 		"\n"
@@ -161,6 +170,7 @@ static const char help_whole[] =
 	"  set-token [PROFILE]          hand out the token on standard input\n"
 	"  explain [PROFILE]            print which rule grants or denies what\n"
 	"  health [PROFILE]             check the profiles for a monitoring system\n"
+	"  watch [PROFILE]              print what happens, as it happens\n"
 	"  reload                       read the configuration again\n";
 
 static const char help_common[] =

@@ -1,5 +1,6 @@
 #include "auth_provider.h"
 
+#include <argz.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static bool read_commands(const struct parameter *commands, unsigned *ret_errand
 	const char *name = NULL;
 
 	*ret_errands = 0;
-	while ((name = parameter_next(commands, name))) {
+	while ((name = argz_next(commands->value.text, commands->value.len, name))) {
 		enum errand_kind kind = 0;
 
 		while (kind < ERRANDS && strcmp(errand_name(kind), name) != 0) {

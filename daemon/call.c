@@ -53,19 +53,22 @@ int64_t call_wall_offset(const struct call_shared *shared)
 
 /* ---- audit */
 
-static void audit_token(
-	const struct call_shared *shared, struct session *session, const struct profile *profile)
+void call_hands_out(struct call_shared *shared, struct session *session,
+	const struct profile *profile, const char *endpoint)
 {
-	shared->ops->audit(shared->context, &(struct call_audit){
-						    .kind = AUDIT_TOKEN,
-						    .session = session,
-						    .profile = profile->settings->name,
-						    .endpoint = access_name(ACCESS_GET_JWT_TOKEN),
-					    });
+	shared->tokens++;
+	if (profile_set_add(&session->seen, profile->number)) {
+		shared->ops->audit(shared->context, &(struct call_audit){
+							    .kind = AUDIT_TOKEN,
+							    .session = session,
+							    .profile = profile->settings->name,
+							    .endpoint = endpoint,
+						    });
+	}
 }
 
-static void audit_denial(const struct call_shared *shared, struct session *session,
-	const char *endpoint, const char *profile)
+void call_denies(const struct call_shared *shared, struct session *session, const char *endpoint,
+	const char *profile)
 {
 	shared->ops->audit(shared->context,
 		&(struct call_audit){
@@ -99,6 +102,13 @@ void call_answer_error(struct call_shared *shared, struct session *session, cons
 	answer_owned(shared, session, head, head_len, message_error(code, text, retry_after_s));
 }
 
+static void answer_denied(const struct call *call, const char *profile, const char *text)
+{
+	call_denies(call->shared, call->session, call->endpoint->name, profile);
+	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
+		ERROR_ACCESS_DENIED, text, 0);
+}
+
 bool call_fail(const struct call *call, enum error_code code, const char *format, ...)
 {
 	char text[CALL_TEXT_SIZE];
@@ -108,11 +118,11 @@ bool call_fail(const struct call *call, enum error_code code, const char *format
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (code == ERROR_ACCESS_DENIED) {
-		audit_denial(
-			call->shared, call->session, call->endpoint->name, call_profile_name(call));
+		answer_denied(call, call_profile_name(call), text);
+	} else {
+		call_answer_error(call->shared, call->session, call->request->head,
+			call->request->head_len, code, text, 0);
 	}
-	call_answer_error(call->shared, call->session, call->request->head, call->request->head_len,
-		code, text, 0);
 	return false;
 }
 
@@ -126,25 +136,33 @@ static unsigned rights_on(const struct profile *profile, const struct session *s
 	       (is_own ? 1U << ACCESS_REGISTER : 0);
 }
 
-bool call_find_profile(struct call *call, unsigned rights)
+struct profile *call_allowed_profile(const struct call *call, const char *name, unsigned rights)
 {
-	const struct access_subject *who = &call->session->who;
-	const char *name = call_profile_name(call);
+	struct profile *profile = broker_find(call->shared->broker, name);
+	char text[CALL_TEXT_SIZE];
 
-	call->profile = broker_find(call->shared->broker, name);
-	if (!call->profile && who->privileged) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
+	if (profile && (rights_on(profile, call->session) & rights)) {
+		return profile;
+	}
+	if (!profile && call->session->who.privileged) {
+		snprintf(text, sizeof(text),
 			"There is no profile \"%.64s\"; system.getStatus lists those there are",
 			name);
-	}
-	if (!call->profile || !(rights_on(call->profile, call->session) & rights)) {
-		return call_fail(call, ERROR_ACCESS_DENIED,
+	} else {
+		snprintf(text, sizeof(text),
 			"You may not call %s for profile \"%.64s\"; the profile's allow has to "
 			"name %s for your user, group or unit",
 			call->endpoint->name, name,
 			call->endpoint->right == ACCESS_RIGHTS ? "anything" : "it");
 	}
-	return true;
+	answer_denied(call, name, text);
+	return NULL;
+}
+
+bool call_find_profile(struct call *call, unsigned rights)
+{
+	call->profile = call_allowed_profile(call, call_profile_name(call), rights);
+	return call->profile;
 }
 
 void call_answer_data(const struct call *call, cJSON *data)
@@ -166,7 +184,7 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 	const struct answer *outcome)
 {
 	if (outcome->outcome == OUTCOME_DENIED) {
-		audit_denial(shared, session, access_name(right), profile->settings->name);
+		call_denies(shared, session, access_name(right), profile->settings->name);
 	}
 	if (outcome->outcome == OUTCOME_LOGGED_OUT) {
 		answer_owned(shared, session, head, head_len,
@@ -178,10 +196,7 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 		answer_owned(shared, session, head, head_len,
 			message_data(view_profile(profile, call_wall_offset(shared))));
 	} else {
-		shared->tokens++;
-		if (profile_set_add(&session->seen, profile->number)) {
-			audit_token(shared, session, profile);
-		}
+		call_hands_out(shared, session, profile, access_name(right));
 		answer(shared, session, head, head_len, token_payload(shared, outcome->token));
 	}
 }

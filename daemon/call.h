@@ -21,6 +21,7 @@ struct access_rules;
 struct authorize_random;
 struct broker;
 struct endpoint;
+struct events;
 struct parameter;
 struct payload;
 struct pending;
@@ -30,10 +31,11 @@ struct quota;
 struct quota_user;
 struct request;
 struct session;
+struct subscription;
 
-/* How answers leave. Neither may free the session. */
+/* How answers leave. None of them may free the session. */
 struct session_ops {
-	/* A reply: head_len bytes of the asker's own, then the payload; both are borrowed. */
+	/* A line: head_len bytes of the asker's own, then the payload; both are borrowed. */
 	void (*answer)(struct session *session, const char *head, size_t head_len,
 		struct payload *payload);
 	/* A request will be answered later (1), or was (-1). */
@@ -42,6 +44,11 @@ struct session_ops {
 	void (*find_unit)(struct session *session);
 	/* Closes the connection, behind what it takes without waiting; the session ends later. */
 	void (*close)(struct session *session);
+	/* How many bytes of answers are out and have not left. */
+	size_t (*unread)(const struct session *session);
+	/* Takes back what has not begun to leave, and closes the connection behind what has, and
+	 * behind what is put out from now on. */
+	void (*dismiss)(struct session *session);
 };
 
 /* Somebody who is told when a session ends. */
@@ -59,7 +66,8 @@ struct session {
 					 NULL: it came by itself */
 	LIST_HEAD(, pending) waiting; /* requests that will be answered later */
 	LIST_HEAD(, session_tie) ties;
-	struct profile_set seen; /* the profiles whose tokens it was given */
+	struct profile_set seen;           /* the profiles whose tokens it was given */
+	struct subscription *subscription; /* of events.h; NULL: none */
 };
 
 void session_init(struct session *session, const struct session_ops *ops,
@@ -106,6 +114,7 @@ struct call_shared {
 	struct broker *broker;
 	struct quota *quota;
 	struct providers *providers;
+	struct events *events;
 	const struct call_ops *ops;
 	void *context;
 	int64_t started_ms;
@@ -146,7 +155,10 @@ enum call_type {
 	X(UNIT, "unit", CALL_STRING)                          \
 	X(COMMANDS, "commands", CALL_STRINGS)                 \
 	X(EVENT, "event", CALL_STRING)                        \
-	X(DATA, "data", CALL_OBJECT)
+	X(DATA, "data", CALL_OBJECT)                          \
+	X(PROFILES, "profiles", CALL_STRINGS)                 \
+	X(EVENTS, "events", CALL_STRINGS)                     \
+	X(WITH_TOKEN, "withToken", CALL_BOOLEAN)
 
 enum call_parameter {
 #define X(symbol, name, type) PARAMETER_##symbol,
@@ -167,8 +179,10 @@ struct call {
 
 struct endpoint {
 	const char *name;
-	enum access_right right; /* ACCESS_RIGHTS: open to all, or checked by the handler */
-	unsigned parameters;     /* which it takes, as bits */
+	/* ACCESS_RIGHTS: open to all, or checked by the handler, as any is where no one profile is
+	 * asked for */
+	enum access_right right;
+	unsigned parameters; /* which it takes, as bits */
 	/* Whether the parameters are right, before access is looked at; else it has answered. NULL:
 	 * there is nothing to check. */
 	bool (*check)(struct call *call);
@@ -181,8 +195,11 @@ const char *call_text(const struct call *call, enum call_parameter parameter);
 /* The profile that is asked for, which need not be there; NULL where the endpoint takes none. */
 const char *call_profile_name(const struct call *call);
 
-/* Puts the profile that is asked for into the call, if the caller has any of the rights on it; else
- * answers access_denied. Those who are not privileged are not told whether it exists. */
+/* The profile of that name, if the caller has any of the rights on it; else NULL, and access_denied
+ * was answered. Those who are not privileged are not told whether it exists. */
+struct profile *call_allowed_profile(const struct call *call, const char *name, unsigned rights);
+
+/* Puts the profile that is asked for into the call. As call_allowed_profile(). */
 bool call_find_profile(struct call *call, unsigned rights);
 
 int64_t call_wall_offset(const struct call_shared *shared);
@@ -202,6 +219,16 @@ bool call_may_wait(const struct call *call);
  * memory to render one. */
 void call_answer_error(struct call_shared *shared, struct session *session, const char *head,
 	size_t head_len, enum error_code code, const char *text, int64_t retry_after_s);
+
+/* A token of the profile goes to the session, by that endpoint: it is counted, and the audit told.
+ */
+void call_hands_out(struct call_shared *shared, struct session *session,
+	const struct profile *profile, const char *endpoint);
+
+/* The endpoint is denied to the session, for that profile, or NULL: for none in particular. The
+ * audit is told. */
+void call_denies(const struct call_shared *shared, struct session *session, const char *endpoint,
+	const char *profile);
 
 /* For broker_configure(): whether a waiter may still ask. */
 bool call_may_still(const struct waiter *waiter);

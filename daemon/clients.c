@@ -11,6 +11,7 @@
 #include "core/quota.h"
 #include "core/turns.h"
 #include "dispatch.h"
+#include "events.h"
 #include "io/clock.h"
 #include "io/listener.h"
 #include "io/log.h"
@@ -77,8 +78,18 @@ static void close_session(struct session *session)
 	peer_close(client->peer);
 }
 
+static size_t count_unread(const struct session *session)
+{
+	return peer_unread(client_of((struct session *)session)->peer);
+}
+
+static void dismiss(struct session *session)
+{
+	peer_dismiss(client_of(session)->peer);
+}
+
 static const struct session_ops session_ops = {
-	send_answer, count_pending, find_unit, close_session};
+	send_answer, count_pending, find_unit, close_session, count_unread, dismiss};
 
 static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {
@@ -97,6 +108,13 @@ static void on_too_long(void *context)
 	dispatch_too_long(client->clients->dispatch, &client->session);
 }
 
+static bool on_unread(void *context)
+{
+	struct client *client = context;
+
+	return events_drop(&client->session);
+}
+
 /* Forgets what the client asked for; its peer is freed by whoever calls. */
 static void client_free(struct client *client)
 {
@@ -104,6 +122,7 @@ static void client_free(struct client *client)
 
 	LIST_REMOVE(client, link);
 	turns_forget(&clients->turns, &client->turn);
+	events_forget(&client->session);
 	session_done(&client->session);
 	quota_disconnect(clients->quota, client->session.user, clock_now());
 	peer_credentials_done(&client->credentials);
@@ -128,7 +147,7 @@ static void on_ready(void *context)
 	}
 }
 
-static const struct peer_ops peer_ops = {on_ready, on_line, on_too_long, on_closed};
+static const struct peer_ops peer_ops = {on_ready, on_line, on_too_long, on_unread, on_closed};
 
 static void take_turn(struct turn *turn, int64_t now_us, int64_t until_us)
 {

@@ -18,6 +18,7 @@
 #include "core/profile.h"
 #include "core/quota.h"
 #include "dispatch.h"
+#include "events.h"
 #include "io/activation.h"
 #include "io/clock.h"
 #include "io/log.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct providers *providers;
 	struct plugins *plugins;
 	struct audit *audit;
+	struct events *events;
 	struct dispatch *dispatch;
 	struct configuration *configuration;
 	struct supervision *supervision;
@@ -96,6 +98,14 @@ static void on_stepped(void *context, int64_t step_ms)
 	rearm(daemon);
 }
 
+static void on_news(void *context, const struct profile *profile, enum event_kind kind,
+	const struct event_error *error)
+{
+	struct daemon *daemon = context;
+
+	events_tell(daemon->events, profile, kind, error);
+}
+
 /* ---- configuration */
 
 static void on_reloading(void *context)
@@ -113,6 +123,7 @@ static void on_reloaded(void *context, bool taken)
 		store_restore(daemon->store, daemon->broker); /* the first one mended the start */
 		providers_judge(daemon->providers);
 		reception_check(daemon->reception);
+		events_reloaded(daemon->events);
 	}
 	rearm(daemon);
 	supervision_ready(daemon->supervision);
@@ -185,7 +196,7 @@ static void unask(void *context, struct errand *errand)
 	providers_unask(daemon->providers, errand);
 }
 
-static const struct upstream_ops upstream_ops = {rearm, ask, unask};
+static const struct upstream_ops upstream_ops = {rearm, ask, unask, on_news};
 
 static int64_t now(void *context)
 {
@@ -244,6 +255,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	daemon->stopping = true;
 	reception_end(daemon->reception);
 	broker_shutdown(daemon->broker);
+	events_end(daemon->events);
 	store_update(daemon->store, daemon->broker);
 	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
 }
@@ -303,8 +315,9 @@ static bool make_parts(struct daemon *daemon, const struct configuration_options
 	       (daemon->quota = quota_new()) &&
 	       (daemon->providers = providers_new(daemon->broker, &providers_ops, daemon)) &&
 	       (daemon->audit = audit_new(auditor_left_out, NULL)) &&
+	       (daemon->events = events_new()) &&
 	       (daemon->dispatch = dispatch_new(daemon->broker, daemon->quota, daemon->providers,
-			&call_ops, daemon, clock_now())) &&
+			daemon->events, &call_ops, daemon, clock_now())) &&
 	       (daemon->clients = clients_new(
 			daemon->base, daemon->quota, daemon->dispatch, rearm, daemon)) &&
 	       (daemon->plugins = plugins_new(daemon->base, daemon->clients)) &&
@@ -417,6 +430,7 @@ void daemon_free(struct daemon *daemon)
 	reception_free(daemon->reception);
 	clients_free(daemon->clients);
 	dispatch_free(daemon->dispatch);
+	events_free(daemon->events);
 	quota_free(daemon->quota);
 	upstream_free(daemon->upstream);
 	plugins_free(daemon->plugins);

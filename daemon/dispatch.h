@@ -12,12 +12,14 @@
 
 struct broker;
 struct dispatch;
+struct events;
 struct providers;
 struct quota;
 
 /* started_ms is on now_ms's scale. NULL when there is no memory. All is borrowed. */
 struct dispatch *dispatch_new(struct broker *broker, struct quota *quota,
-	struct providers *providers, const struct call_ops *ops, void *context, int64_t started_ms);
+	struct providers *providers, struct events *events, const struct call_ops *ops,
+	void *context, int64_t started_ms);
 void dispatch_free(struct dispatch *dispatch);
 
 /* Handles one line; line[len] is NUL, and it is written to. False: the connection is to be closed

@@ -8,6 +8,7 @@
 #include "core/broker.h"
 #include "core/quota.h"
 #include "core/settings.h"
+#include "events.h"
 #include "explain.h"
 #include "plant.h"
 #include "proto/message.h"
@@ -165,6 +166,7 @@ enum {
 	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
 	COMMANDS = 1 << PARAMETER_COMMANDS,
 	NEWS = 1 << PARAMETER_EVENT | 1 << PARAMETER_DATA,
+	SUBSCRIPTION = 1 << PARAMETER_PROFILES | 1 << PARAMETER_EVENTS | 1 << PARAMETER_WITH_TOKEN,
 	EXPIRY = 1 << PARAMETER_EXPIRATION | 1 << PARAMETER_EXPIRES_IN,
 };
 
@@ -188,6 +190,8 @@ static const struct endpoint endpoints[] = {
 	{"authProvider.ready", ACCESS_REGISTER, PROFILE, NULL, auth_provider_ready},
 	{"authProvider.publish", ACCESS_REGISTER, PROFILE | NEWS, auth_provider_check_publish,
 		auth_provider_publish},
+	{"events.subscribe", ACCESS_SUBSCRIBE, SUBSCRIPTION, events_check, events_subscribe},
+	{"events.unsubscribe", ACCESS_SUBSCRIBE, 0, NULL, events_unsubscribe},
 	{"system.getAllowedServices", ACCESS_RIGHTS, 0, NULL, get_allowed_services},
 	{"system.getStatus", ACCESS_RIGHTS, 0, NULL, get_status},
 	{"system.explain", ACCESS_RIGHTS, PROFILE | SUBJECT, explain_check, explain},

@@ -112,13 +112,6 @@ static void log_declined(void *context, const struct profile *profile, const cha
 		"%s", why);
 }
 
-static void log_news(void *context, const struct profile *profile, enum news news, const char *why)
-{
-	if (news == NEWS_SIGNED_IN) {
-		log_message(LOG_LEVEL_INFO, profile->settings->name, "somebody has signed in");
-	}
-}
-
 static void finish(struct attempt *attempt, struct grant_result *result)
 {
 	struct upstream *upstream = attempt->context;
@@ -366,7 +359,18 @@ static uint32_t random_number(void *context)
 	return arc4random();
 }
 
-static const struct broker_ops ops = {
+static void news(void *context, const struct profile *profile, enum event_kind kind,
+	const struct event_error *error)
+{
+	struct upstream *upstream = context;
+
+	if (kind == EVENT_SIGNED_IN) {
+		log_message(LOG_LEVEL_INFO, profile->settings->name, "somebody has signed in");
+	}
+	upstream->ops->news(upstream->context, profile, kind, error);
+}
+
+static const struct broker_ops broker_ops = {
 	.prepare = prepare,
 	.renewed = renewed,
 	.start = start_attempt,
@@ -378,7 +382,7 @@ static const struct broker_ops ops = {
 	.ask = ask,
 	.unask = unask,
 	.declined = log_declined,
-	.news = log_news,
+	.news = news,
 	.revoke = revoke,
 	.note = note,
 	.leave = leave,
@@ -387,20 +391,20 @@ static const struct broker_ops ops = {
 };
 
 struct upstream *upstream_new(
-	struct event_base *base, const struct upstream_ops *upstream_ops, void *context)
+	struct event_base *base, const struct upstream_ops *ops, void *context)
 {
 	struct upstream *upstream = calloc(1, sizeof(*upstream));
 
 	if (!upstream) {
 		return NULL;
 	}
-	upstream->ops = upstream_ops;
+	upstream->ops = ops;
 	upstream->context = context;
 	upstream->tls = tls_new();
 	upstream->http = upstream->tls ? http_new(base, upstream->tls) : NULL;
 	upstream->sender = upstream->http ? sender_new(upstream->http) : NULL;
 	upstream->keeper = upstream->sender ? keeper_new(base, &keeper_ops, upstream) : NULL;
-	upstream->broker = upstream->keeper ? broker_new(&ops, upstream) : NULL;
+	upstream->broker = upstream->keeper ? broker_new(&broker_ops, upstream) : NULL;
 	if (!upstream->broker) {
 		upstream_free(upstream);
 		return NULL;

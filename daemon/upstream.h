@@ -7,17 +7,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/event.h"
+
 struct broker;
 struct errand;
 struct event_base;
+struct profile;
 struct upstream;
 
 struct upstream_ops {
 	/* A result has been put to the broker, so that its next deadline may have moved. */
 	void (*changed)(void *context);
-	/* The broker's: broker_ops.ask() and unask(). */
+	/* The broker's: broker_ops.ask(), unask() and news(). */
 	void (*ask)(void *context, struct errand *errand);
 	void (*unask)(void *context, struct errand *errand);
+	void (*news)(void *context, const struct profile *profile, enum event_kind kind,
+		const struct event_error *error);
 };
 
 /* Makes the broker too, which it serves; both NULL when there is no memory. All is borrowed. */

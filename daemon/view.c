@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/event.h"
 #include "core/profile.h"
 #include "core/secret.h"
 #include "core/settings.h"
@@ -13,35 +14,58 @@
 #include "proto/escape.h"
 #include "proto/message.h"
 
+enum { GENERATION_SIZE = 48 /* of a member with that number */ };
+
 static void free_rendered(void *rendered)
 {
 	payload_unref(rendered);
 }
 
-struct payload *view_token(struct token *token, int64_t wall_offset_ms)
+/* A tail with when the token expires, further members behind that, and the token if with_value;
+ * NULL when there is no memory. */
+static struct payload *render_token(
+	const struct token *token, const char *more, bool with_value, int64_t wall_offset_ms)
 {
-	static const char before[] = "{\"expiration\":\"", between[] = "\",\"jwtToken\":";
-	size_t len = secret_len(token->value);
+	static const char before[] = "{\"expiration\":\"", between[] = ",\"jwtToken\":";
+	size_t len = with_value ? secret_len(token->value) : 0;
 	char expiration[MESSAGE_TIME_SIZE];
+	struct payload *payload;
 	char *text, *end;
 
-	if (token->rendered) {
-		return token->rendered;
-	}
-	text = malloc(
-		sizeof(before) + sizeof(expiration) + sizeof(between) + ESCAPE_QUOTED_MAX(len));
+	text = malloc(sizeof(before) + sizeof(expiration) + sizeof("\"") + strlen(more) +
+		      sizeof(between) + ESCAPE_QUOTED_MAX(len) + sizeof("}"));
 	if (!text) {
 		return NULL;
 	}
 	message_time(expiration, token_expires(token) + wall_offset_ms);
-	end = stpcpy(stpcpy(stpcpy(text, before), expiration), between);
-	end += escape_quote(end, secret_reveal(token->value), len);
+	end = stpcpy(stpcpy(stpcpy(stpcpy(text, before), expiration), "\""), more);
+	if (with_value) {
+		end = stpcpy(end, between);
+		end += escape_quote(end, secret_reveal(token->value), len);
+	}
 	*end++ = '}';
-	token->rendered = message_data_text(text, (size_t)(end - text));
-	token->free_rendered = free_rendered;
+	payload = message_data_text(text, (size_t)(end - text));
 	explicit_bzero(text, (size_t)(end - text));
 	free(text);
+	return payload;
+}
+
+struct payload *view_token(struct token *token, int64_t wall_offset_ms)
+{
+	if (!token->rendered) {
+		token->rendered = render_token(token, "", true, wall_offset_ms);
+		token->free_rendered = free_rendered;
+	}
 	return token->rendered;
+}
+
+struct payload *view_token_event(
+	const struct profile *profile, bool with_value, int64_t wall_offset_ms)
+{
+	char generation[GENERATION_SIZE];
+
+	snprintf(generation, sizeof(generation), ",\"generation\":%" PRIu64, profile->generation);
+	return render_token(profile->token, generation, with_value, wall_offset_ms);
 }
 
 cJSON *view_time(int64_t at_ms, int64_t wall_offset_ms)
@@ -103,6 +127,20 @@ static cJSON *view_error(const struct profile_error *error, int64_t wall_offset_
 	cJSON_AddItemToObject(object, "correlationId", string_or_null(error->correlation_id));
 	cJSON_AddItemToObject(object, "at", view_time(error->at_ms, wall_offset_ms));
 	return object;
+}
+
+struct payload *view_event(const struct event_error *error)
+{
+	static const struct event_error none;
+	cJSON *data = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(data, "code",
+		string_or_null(error ? error_name(outcome_of_verdict(error->verdict)) : NULL));
+	error = error ? error : &none;
+	cJSON_AddItemToObject(data, "message", string_or_null(error->message));
+	cJSON_AddItemToObject(data, "upstreamError", string_or_null(error->upstream_error));
+	cJSON_AddItemToObject(data, "correlationId", string_or_null(error->correlation_id));
+	return message_data(data);
 }
 
 cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)

@@ -1,12 +1,14 @@
 /*
  * What people and programs are told of the state: the data of auth.getTokenInfo and
- * system.getStatus, and a token's reply. It does not know who asks.
+ * system.getStatus, a token's reply, and events. It does not know who asks or listens.
  */
 #pragma once
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+struct event_error;
 struct payload;
 struct answer;
 struct profile;
@@ -15,6 +17,14 @@ struct token;
 /* The tail of a reply that hands out the token, rendered once and kept by it; borrowed. NULL when
  * there is no memory. */
 struct payload *view_token(struct token *token, int64_t wall_offset_ms);
+
+/* The tail of an event that tells of a profile's token, which it has; with the token itself if
+ * with_value. The caller's; NULL when there is no memory. */
+struct payload *view_token_event(
+	const struct profile *profile, bool with_value, int64_t wall_offset_ms);
+
+/* The tail of another event of a profile; error NULL: nothing went wrong. Likewise. */
+struct payload *view_event(const struct event_error *error);
 
 /* Data of auth.getTokenInfo, the caller's; NULL when there is no memory. */
 cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms);

@@ -207,13 +207,6 @@ static bool pack_strings(struct json_value *array)
 	return true;
 }
 
-const char *parameter_next(const struct parameter *parameter, const char *string)
-{
-	const char *next = string ? string + strlen(string) + 1 : parameter->value.text;
-
-	return next < parameter->value.text + parameter->value.len ? next : NULL;
-}
-
 static void decode_parameters(struct request *request)
 {
 	for (unsigned i = 0; i < request->n_parameters; i++) {

@@ -27,12 +27,12 @@ enum {
 	MESSAGE_TIME_SIZE = 25, /* 2026-11-21T18:00:00.000Z and a NUL */
 };
 
-/* A parameter; strings are decoded and NUL-terminated, those of an array too, which
- * parameter_next() goes through; objects are NUL-terminated, other values stand as they came. */
+/* A parameter; strings are decoded and NUL-terminated, those of an array are an argz vector;
+ * objects are NUL-terminated, other values stand as they came. */
 struct parameter {
 	struct json_value name, value;
 	double number; /* of a number */
-	bool strings;  /* it is an array that holds strings alone, or nothing */
+	bool strings;  /* it is such an array; an empty one is, too */
 };
 
 /* Everything in it stands in the line that was parsed, and lives as long. */
@@ -53,9 +53,6 @@ struct request {
  */
 bool request_parse(struct request *request, char *line, size_t len, char why[MESSAGE_WHY_MAX],
 	bool *ret_fatal);
-
-/* The string behind that one in an array of strings, behind NULL the first; NULL at the end. */
-const char *parameter_next(const struct parameter *parameter, const char *string);
 
 /* A head without a reference, for answers to no request in particular. */
 #define MESSAGE_HEAD_NONE "{"

@@ -14,6 +14,7 @@
 #include "secret.h"
 #include "settings.h"
 #include "succession.h"
+#include "tell.h"
 #include "token.h"
 
 /* ---- waiters */
@@ -31,12 +32,6 @@ uint32_t broker_chance(const struct broker *broker)
 void broker_changed(struct broker *broker, struct profile *profile)
 {
 	profile->revision = ++broker->revision;
-}
-
-void broker_tell(
-	struct broker *broker, const struct profile *profile, enum news news, const char *why)
-{
-	broker->flights.ops->news(broker->flights.context, profile, news, why);
 }
 
 uint64_t broker_revision(const struct broker *broker)
@@ -355,6 +350,7 @@ struct answer broker_plant(
 	profile_plant(profile, token, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	flight_store(&broker->flights, profile);
+	tell_token(&broker->flights, profile);
 	broker_sooner(broker, now_ms);
 	answer = answers_token(profile);
 	waiters_pick(&profile->waiters, &done, takes_planted, NULL);
@@ -385,19 +381,6 @@ void broker_stored(struct broker *broker, struct attempt *attempt, const char *w
 	flight_stored(&broker->flights, attempt, why, now_ms);
 }
 
-/* What the exchange of a code came to, if it was one. */
-static void tell_of_sign_in(struct broker *broker, const struct attempt *attempt)
-{
-	const struct profile *profile = attempt->profile;
-	bool ordered = attempt->code && attempt->code->origin == CODE_ORDERED;
-
-	if (ordered && profile->verdict == GRANT_LOGIN_REQUIRED) {
-		broker_tell(broker, profile, NEWS_SIGN_IN_NEEDED, profile->last_error.message);
-	} else if (attempt->code && !ordered && profile->verdict == GRANT_GRANTED) {
-		broker_tell(broker, profile, NEWS_SIGNED_IN, NULL);
-	}
-}
-
 static void settle(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
@@ -407,7 +390,7 @@ static void settle(
 
 	if (attempt->stale) {
 		profile_resume(profile, now_ms);
-		broker->flights.ops->ended(broker->flights.context, attempt, result);
+		tell_ended(&broker->flights, attempt, result);
 		if (attempt->code) {
 			answer = answers_overtaken(profile);
 			answers_exchanged(profile, attempt->code->origin, &answer);
@@ -416,8 +399,7 @@ static void settle(
 	}
 	if (signs_in && result->verdict != GRANT_GRANTED && attempt->step == ATTEMPT_SENT) {
 		broker->n_failures++;
-		broker->flights.ops->ended(broker->flights.context, attempt, result);
-		broker_tell(broker, profile, NEWS_SIGN_IN_FAILED, result->message);
+		tell_ended(&broker->flights, attempt, result);
 		answers_sign_in_failed(profile, attempt->code->origin, result, now_ms);
 		return;
 	}
@@ -442,8 +424,7 @@ static void settle(
 	if (attempt->step == ATTEMPT_SENT && profile->verdict != GRANT_TEMPORARY) {
 		flight_store(&broker->flights, profile);
 	}
-	broker->flights.ops->ended(broker->flights.context, attempt, result);
-	tell_of_sign_in(broker, attempt);
+	tell_ended(&broker->flights, attempt, result);
 	if (profile->verdict == GRANT_GRANTED) {
 		broker->n_tokens++;
 		answer = answers_token(profile);
@@ -469,7 +450,7 @@ static void concluded(
 		} else if (!broker_find(broker, attempt->settings->name)) {
 			flight_keep_of_gone(&broker->flights, attempt, result);
 		}
-		broker->flights.ops->ended(broker->flights.context, attempt, result);
+		tell_ended(&broker->flights, attempt, result);
 	} else if (!broker->shutting_down) {
 		/* A place at the host is free, and the next deadline has to be found. */
 		broker_sooner(broker, now_ms);
@@ -538,21 +519,8 @@ int64_t broker_next(const struct broker *broker)
 void broker_wall_stepped(struct broker *broker, int64_t step_ms, int64_t now_ms)
 {
 	for (size_t i = 0; i < broker->roster.n; i++) {
-		struct profile *profile = broker->roster.profiles[i];
-
-		if (!profile->token) {
-			continue;
-		}
-		token_unrender(
-			profile->token); /* it says when the token expires, by the wall clock */
-		if (step_ms > BROKER_WALL_STEP_MS &&
-			token_expires(profile->token) - now_ms <= step_ms) {
-			token_free(profile->token);
-			profile->token = NULL;
-			broker_changed(broker, profile);
-			if (profile_may_fetch(profile) && !profile_backs_off(profile, now_ms)) {
-				profile_want(profile, now_ms);
-			}
+		if (profile_wall_stepped(broker->roster.profiles[i], step_ms, now_ms)) {
+			broker_changed(broker, broker->roster.profiles[i]);
 		}
 	}
 	broker_sooner(broker, now_ms);

@@ -27,7 +27,6 @@ struct token;
 enum {
 	BROKER_REJECTION_GAP_MS =
 		10 * 1000, /* between two rejections of a profile's token that make a request */
-	BROKER_WALL_STEP_MS = 5 * 1000, /* a smaller forward step of the wall clock is ignored */
 	BROKER_REFRESH_GAP_MS =
 		10 * 1000,         /* between two auth.refresh of a profile that make a request */
 	BROKER_LOOK_GAP_MS = 1000, /* between two looks for new credentials */

@@ -36,10 +36,6 @@ uint32_t broker_chance(const struct broker *broker);
 void broker_exchange(
 	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
 
-/* Tells others. */
-void broker_tell(
-	struct broker *broker, const struct profile *profile, enum news news, const char *why);
-
 /*
  * Whether a profile's attempt, which ended with result, was not the last word: a code that waits
  * comes next, or its provider is asked for what the order says.

@@ -10,6 +10,7 @@
 #include "revocation.h"
 #include "secret.h"
 #include "settings.h"
+#include "tell.h"
 #include "token.h"
 
 /* ---- revocations */
@@ -220,7 +221,7 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 	begin(broker, revocation);
 	flights->ops->note(flights->context, revocation, &profile->login);
 	broker_sooner(broker, now_ms);
-	broker_tell(broker, profile, NEWS_LOGGED_OUT, NULL);
+	tell_logged_out(flights, profile);
 	tell_waiters(profile, now_ms);
 	return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_LOGOUT};
 }

@@ -7,6 +7,7 @@
 #include "code.h"
 #include "provision.h"
 #include "settings.h"
+#include "tell.h"
 
 /* ---- the order */
 
@@ -19,7 +20,7 @@ static void give_up(struct broker *broker, struct profile *profile, const char *
 	profile_settle(profile, &result, 0, now_ms, broker_chance(broker));
 	profile_expire(profile, now_ms);
 	broker->flights.ops->declined(broker->flights.context, profile, result.message);
-	broker_tell(broker, profile, NEWS_SIGN_IN_NEEDED, result.message);
+	tell_given_up(&broker->flights, profile, result.message);
 	answers_failed(profile, now_ms);
 }
 
@@ -125,7 +126,7 @@ void broker_sign_in_failed(
 		profile->settings->name, clause);
 	provision_end_sign_in(&broker->flights, profile);
 	broker->flights.ops->declined(broker->flights.context, profile, why);
-	broker_tell(broker, profile, NEWS_SIGN_IN_FAILED, why);
+	tell_sign_in_failed(&broker->flights, profile, why);
 	answers_exchanged(profile, CODE_SIGNED_IN, &answer);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "event.h"
 #include "grant.h"
 #include "host.h"
 #include "login.h"
@@ -49,14 +50,6 @@ struct attempt {
 	void *write;    /* whatever the state side wants to remember */
 };
 
-/* What others may want to hear of. */
-enum news {
-	NEWS_SIGNED_IN,      /* somebody has, of himself or asked to, and there is a token of it */
-	NEWS_SIGN_IN_FAILED, /* why is told */
-	NEWS_SIGN_IN_NEEDED, /* the provider has been asked for all that it can do: why is told */
-	NEWS_LOGGED_OUT,
-};
-
 /* The world, as the broker sees it. */
 struct broker_ops {
 	/* Reads again what secrets of the settings stand in files. False with a sentence when one
@@ -93,8 +86,10 @@ struct broker_ops {
 	/* A provider has not done what it was asked for, and is asked for nothing more; to be
 	 * logged. */
 	void (*declined)(void *context, const struct profile *profile, const char *why);
-	/* Something has happened to a profile, which shows it. why is a sentence, or NULL. */
-	void (*news)(void *context, const struct profile *profile, enum news news, const char *why);
+	/* Something that others may want to hear of has happened to a profile, which shows it.
+	 * error is borrowed, NULL: nothing went wrong. */
+	void (*news)(void *context, const struct profile *profile, enum event_kind kind,
+		const struct event_error *error);
 	/* Sends what is to be sent in the step of a revocation; its result comes by
 	 * broker_revoked(), at once or later. */
 	void (*revoke)(void *context, struct revocation *revocation);

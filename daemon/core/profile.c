@@ -325,6 +325,22 @@ void profile_expire(struct profile *profile, int64_t now_ms)
 	}
 }
 
+bool profile_wall_stepped(struct profile *profile, int64_t step_ms, int64_t now_ms)
+{
+	if (!profile->token) {
+		return false;
+	}
+	token_unrender(profile->token); /* it says when the token expires, by the wall clock */
+	if (step_ms <= PROFILE_WALL_STEP_MS || token_expires(profile->token) - now_ms > step_ms) {
+		return false;
+	}
+	profile_drop_token(profile);
+	if (profile_may_fetch(profile) && !profile_backs_off(profile, now_ms)) {
+		profile_want(profile, now_ms);
+	}
+	return true;
+}
+
 void profile_resume(struct profile *profile, int64_t now_ms)
 {
 	if (profile->verdict == GRANT_GRANTED && profile->token) {

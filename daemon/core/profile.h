@@ -37,6 +37,9 @@ enum profile_state {
 
 #define PROFILE_NEVER INT64_MAX
 
+/* A smaller forward step of the wall clock is ignored. */
+enum { PROFILE_WALL_STEP_MS = 5 * 1000 };
+
 /* What says when to try again after a temporary failure. */
 enum profile_retry {
 	PROFILE_RETRY_BACKOFF,
@@ -163,6 +166,10 @@ void profile_drop_token(struct profile *profile);
 
 /* Drops a token that is below its margin. */
 void profile_expire(struct profile *profile, int64_t now_ms);
+
+/* The wall clock was set forward by step_ms: drops a token that has expired by it, and makes an
+ * attempt due. Returns whether it did. */
+bool profile_wall_stepped(struct profile *profile, int64_t step_ms, int64_t now_ms);
 
 /* Forgets the token, the login, and sign-ins that are under way; why is what callers are told. */
 void profile_log_out(struct profile *profile, const char *why, int64_t now_ms);

@@ -6,13 +6,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "outbox.h"
 #include "proto/frame.h"
-#include "proto/payload.h"
 
 enum {
 	US_PER_MS = 1000,
@@ -27,22 +26,12 @@ enum {
 	PEER_WATCH = EV_READ | EV_ET,
 };
 
-/* An answer on its way out. */
-struct answer {
-	STAILQ_ENTRY(answer) link;
-	struct payload *payload;
-	size_t head_len;
-	size_t sent; /* bytes of head and payload that are gone */
-	char head[];
-};
-
 struct peer {
 	struct event event;
 	const struct peer_ops *ops;
 	void *context;
 	struct frame frame;
-	STAILQ_HEAD(, answer) output;
-	size_t output_len;     /* bytes in output */
+	struct outbox output;
 	int64_t line_began_ms; /* when an incomplete line began, 0: there is none */
 	int64_t stalled_ms;    /* when output last moved, 0: there is none */
 	int fd;
@@ -69,7 +58,7 @@ static struct timeval to_timeval(int64_t ms)
 static bool may_read(const struct peer *peer)
 {
 	return !peer->input_ended && peer->pending < PEER_PENDING_MAX &&
-	       peer->output_len < PEER_OUTPUT_MAX;
+	       peer->output.len < PEER_OUTPUT_MAX;
 }
 
 /* How long the peer may go on without anything happening; -1: for ever. */
@@ -115,7 +104,7 @@ static void arm(struct peer *peer)
 	if (may_read(peer)) {
 		wanted |= EV_READ;
 	}
-	if (!STAILQ_EMPTY(&peer->output)) {
+	if (peer->output.len > 0) {
 		wanted |= EV_WRITE;
 	}
 	if (wanted == 0 && wait_ms < 0) {
@@ -138,71 +127,14 @@ static void arm(struct peer *peer)
 
 /* ---- output */
 
-static void answer_free(struct answer *answer)
-{
-	payload_unref(answer->payload);
-	free(answer);
-}
-
-/* Copies as much as there is room for. */
-static size_t copy_piece(char *dst, size_t size, const char *bytes, size_t len)
-{
-	size_t n = len < size ? len : size;
-
-	memcpy(dst, bytes, n);
-	return n;
-}
-
-/* Puts what is to be sent next in one place: one send() of many short answers costs the kernel far
- * less than a piece of sendmsg() for each. */
-static size_t gather(const struct peer *peer, char *dst, size_t size)
-{
-	const struct answer *answer;
-	size_t len = 0;
-
-	STAILQ_FOREACH (answer, &peer->output, link) {
-		size_t skip = answer->sent;
-
-		if (skip < answer->head_len) {
-			len += copy_piece(dst + len, size - len, answer->head + skip,
-				answer->head_len - skip);
-			skip = 0;
-		} else {
-			skip -= answer->head_len;
-		}
-		len += copy_piece(dst + len, size - len, answer->payload->bytes + skip,
-			answer->payload->len - skip);
-		if (len == size) {
-			break;
-		}
-	}
-	return len;
-}
-
-static void output_sent(struct peer *peer, size_t n)
-{
-	struct answer *answer;
-
-	peer->output_len -= n;
-	while ((answer = STAILQ_FIRST(&peer->output))) {
-		size_t left = answer->head_len + answer->payload->len - answer->sent;
-
-		if (n < left) {
-			answer->sent += n;
-			return;
-		}
-		n -= left;
-		STAILQ_REMOVE_HEAD(&peer->output, link);
-		answer_free(answer);
-	}
-}
-
 void peer_flush(struct peer *peer)
 {
 	static char bytes[PEER_WRITE_SIZE]; /* one loop, one peer at a time */
 
-	while (!peer->dead && !STAILQ_EMPTY(&peer->output)) {
-		size_t len = gather(peer, bytes, sizeof(bytes));
+	while (!peer->dead && peer->output.len > 0) {
+		/* One send() of many short answers costs the kernel far less than a piece of
+		 * sendmsg() for each. */
+		size_t len = outbox_gather(&peer->output, bytes, sizeof(bytes));
 		ssize_t n = send(peer->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		int error = errno;
 
@@ -220,29 +152,34 @@ void peer_flush(struct peer *peer)
 			peer_close(peer);
 			return;
 		}
-		output_sent(peer, (size_t)n);
+		outbox_sent(&peer->output, (size_t)n);
 		peer->stalled_ms = 0;
 	}
 }
 
 void peer_send(struct peer *peer, const char *head, size_t head_len, struct payload *payload)
 {
-	struct answer *answer;
-
 	if (peer->dead) {
 		return;
 	}
-	answer = malloc(sizeof(*answer) + head_len);
-	if (!answer) {
+	if (!outbox_put(&peer->output, head, head_len, payload)) {
 		peer_close(peer); /* so that it does not wait for what will not come */
-		return;
+	} else if (!peer->in_turn && peer->stalled_ms == 0) {
+		peer->ops->ready(peer->context); /* one that has stalled waits until it is read */
 	}
-	answer->payload = payload_ref(payload);
-	answer->head_len = head_len;
-	answer->sent = 0;
-	memcpy(answer->head, head, head_len);
-	STAILQ_INSERT_TAIL(&peer->output, answer, link);
-	peer->output_len += head_len + payload->len;
+}
+
+size_t peer_unread(const struct peer *peer)
+{
+	return peer->output.len;
+}
+
+void peer_dismiss(struct peer *peer)
+{
+	outbox_take_back(&peer->output);
+	peer->stalled_ms = 0; /* there is time for what comes now */
+	peer->input_ended = true;
+	peer->lines_left = false;
 }
 
 /* ---- turns */
@@ -251,7 +188,7 @@ void peer_send(struct peer *peer, const char *head, size_t head_len, struct payl
 static bool is_finished(const struct peer *peer)
 {
 	return peer->input_ended && !peer->lines_left && peer->pending == 0 &&
-	       STAILQ_EMPTY(&peer->output);
+	       peer->output.len == 0;
 }
 
 /* What was changed has its effects: answers go out, and the event waits for what comes next. */
@@ -290,7 +227,7 @@ static void handle_lines(struct peer *peer, int64_t now_us, int64_t until_us)
 	peer->lines_left = false;
 	for (int i = 0; !peer->dead; i++) {
 		if (i == PEER_LINES_A_TURN || now_us >= until_us ||
-			peer->pending >= PEER_PENDING_MAX || peer->output_len >= PEER_OUTPUT_MAX) {
+			peer->pending >= PEER_PENDING_MAX || peer->output.len >= PEER_OUTPUT_MAX) {
 			peer->lines_left =
 				true; /* or there is none, which the next turn finds out */
 			return;
@@ -299,7 +236,8 @@ static void handle_lines(struct peer *peer, int64_t now_us, int64_t until_us)
 		case FRAME_LINE:
 			peer->line_began_ms = 0;
 			now_us = i > 0 ? clock_now_us() : now_us;
-			if (!peer->ops->line(peer->context, line, len, now_us / US_PER_MS)) {
+			if (!peer->ops->line(peer->context, line, len, now_us / US_PER_MS) ||
+				peer->input_ended) {
 				stop_reading(peer);
 				return;
 			}
@@ -359,6 +297,14 @@ static void read_lines(struct peer *peer, int64_t now_us, int64_t until_us)
 	explicit_bzero(bytes, (size_t)n); /* a request may hold a token */
 }
 
+/* Its time for the rest of a line, or to read its answers, is over. */
+static void give_up(struct peer *peer)
+{
+	if (peer->stalled_ms == 0 || !peer->ops->unread(peer->context)) {
+		peer_close(peer);
+	}
+}
+
 void peer_turn(struct peer *peer, int64_t now_us, int64_t until_us)
 {
 	short told = peer->told;
@@ -376,7 +322,7 @@ void peer_turn(struct peer *peer, int64_t now_us, int64_t until_us)
 	} else if ((told & EV_READ) && may_read(peer)) {
 		read_lines(peer, now_us, until_us);
 	} else if ((told & EV_TIMEOUT) && patience(peer) == 0) {
-		peer_close(peer);
+		give_up(peer);
 	}
 	peer->in_turn = false;
 	if (!peer->dead) {
@@ -420,7 +366,7 @@ struct peer *peer_new(struct event_base *base, int fd, const struct peer_ops *op
 	peer->ops = ops;
 	peer->context = context;
 	frame_init(&peer->frame);
-	STAILQ_INIT(&peer->output);
+	outbox_init(&peer->output);
 	event_assign(&peer->event, base, fd, EV_READ | EV_PERSIST, on_event, peer);
 	if (event_add(&peer->event, NULL) < 0) {
 		free(peer);
@@ -445,16 +391,11 @@ void peer_close(struct peer *peer)
 
 void peer_free(struct peer *peer)
 {
-	struct answer *answer;
-
 	if (!peer) {
 		return;
 	}
 	event_del(&peer->event);
-	while ((answer = STAILQ_FIRST(&peer->output))) {
-		STAILQ_REMOVE_HEAD(&peer->output, link);
-		answer_free(answer);
-	}
+	outbox_done(&peer->output);
 	frame_done(&peer->frame);
 	close(peer->fd);
 	free(peer);

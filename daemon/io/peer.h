@@ -35,6 +35,9 @@ struct peer_ops {
 	bool (*line)(void *context, char *line, size_t len, int64_t now_ms);
 	/* A line longer than frame.h allows; handled like a false from line(). */
 	void (*too_long)(void *context);
+	/* Answers that are out have not been read for PEER_UNREAD_TIMEOUT_MS. False: it is closed;
+	 * true: peer_dismiss() was called, and what was put out then has as long again. */
+	bool (*unread)(void *context);
 	/* The peer is gone, for whatever reason; it must not be used any more. */
 	void (*closed)(void *context);
 };
@@ -52,9 +55,16 @@ void peer_close(struct peer *peer);
 /* Closes and frees it at once, without calling closed(): at the end of the program. */
 void peer_free(struct peer *peer);
 
-/* Puts out an answer: head, which is copied, then payload, which is shared. It leaves when line()
- * returns, or in the turn that follows peer_pending(-1). */
+/* Puts out a line: head, which is copied, then payload, which is shared. It leaves when line()
+ * returns, or, out of a turn, in the next one. */
 void peer_send(struct peer *peer, const char *head, size_t head_len, struct payload *payload);
+
+/* How many bytes are out and have not left. */
+size_t peer_unread(const struct peer *peer);
+
+/* Takes back what has not begun to leave, and reads no more: behind what has begun, and what is put
+ * out from now on, the peer is closed. */
+void peer_dismiss(struct peer *peer);
 
 /* A request of it will be answered later (1), or was (-1). */
 void peer_pending(struct peer *peer, int change);

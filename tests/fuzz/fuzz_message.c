@@ -1,3 +1,4 @@
+#include <argz.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +43,10 @@ static void check_reference(
 static void check_strings(const struct parameter *parameter, const cJSON *array)
 {
 	const cJSON *item = array->child;
+	const struct json_value *strings = &parameter->value;
 	const char *string = NULL;
 
-	while ((string = parameter_next(parameter, string))) {
+	while ((string = argz_next(strings->text, strings->len, string))) {
 		assert(strcmp(item->valuestring, string) == 0);
 		item = item->next;
 	}

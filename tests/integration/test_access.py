@@ -37,6 +37,7 @@ PROFILES = {
 TOKEN, INFO, REFRESH = "auth.getJwtToken", "auth.getTokenInfo", "auth.refresh"
 URL, AUTHORIZE, SET = "auth.getAuthorizeUrl", "auth.authorize", "auth.setAccessToken"
 PROVIDE = ["auth.signIn", "authProvider.register", "authProvider.ready", "authProvider.publish"]
+EVENTS = ["events.subscribe", "events.unsubscribe"]
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +158,15 @@ def services(daemon, *caller):
 
 def test_services_and_status_are_cut_to_what_the_caller_may_see(daemon):
     assert services(daemon, ALICE) == (
-        [TOKEN, INFO, REFRESH, URL, *OPEN, EXPLAIN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
+        [TOKEN, INFO, REFRESH, URL, *EVENTS, *OPEN, EXPLAIN], ["alice", "refresh", "tokens", "union", "wild", "wilder"],
         ["union", "wild", "wilder"])
     assert services(daemon, BOB) == (
-        [TOKEN, INFO, URL, *OPEN, EXPLAIN], ["refresh", "tokens", "union", "wild", "wilder"], ["refresh", "wild", "wilder"])
-    assert services(daemon, NOBODY) == ([TOKEN, INFO, URL, *OPEN, EXPLAIN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
-    everything = [TOKEN, INFO, REFRESH, "auth.logout", URL, AUTHORIZE, SET, *PROVIDE, *OPEN, EXPLAIN, "system.reload"]
+        [TOKEN, INFO, URL, *EVENTS, *OPEN, EXPLAIN], ["refresh", "tokens", "union", "wild", "wilder"],
+        ["refresh", "wild", "wilder"])
+    assert services(daemon, NOBODY) == (
+        [TOKEN, INFO, URL, *EVENTS, *OPEN, EXPLAIN], ["tokens", "wild", "wilder"], ["wild", "wilder"])
+    everything = [TOKEN, INFO, REFRESH, "auth.logout", URL, AUTHORIZE, SET, *PROVIDE, *EVENTS, *OPEN, EXPLAIN,
+                  "system.reload"]
     assert services(daemon, CAROL) == (everything, sorted(PROFILES), sorted(PROFILES))
     assert services(daemon, 0) == (everything, sorted(PROFILES), sorted(PROFILES))
 

@@ -124,7 +124,7 @@ class Patience:
         self.daemon = daemon
         self.pool = ThreadPoolExecutor(max_workers=32)
         self.results = {}
-        for name in ("slow_reader", "reader_in_steps", "half_a_request", "half_a_request_behind_a_whole_one",
+        for name in ("slow_reader", "silent_subscriber", "reader_in_steps", "half_a_request", "half_a_request_behind_a_whole_one",
                      "byte_a_second", "blanks", "idle", "idle_after_a_request", "slow_but_complete",
                      "half_a_request_while_reading_has_stopped", "waits", "others"):
             self.results[name] = self.pool.submit(getattr(self, name), daemon.connect())
@@ -151,6 +151,18 @@ class Patience:
         sent = send_what_fits(connection, GET * 200)
         assert sent == len(GET) * 200
         return self.seconds_until_closed(connection, begin)
+
+    def silent_subscriber(self, connection):
+        """Reads nothing while more comes than the kernel holds, and then all that is left for it."""
+        connection.send("events.subscribe", {
+            "profiles": ["heard"], "events": ["tokenRefreshed"], "withToken": True})
+        for n in range(10):
+            token = f"{n}" + "x" * 60000
+            self.daemon.ask("auth.setAccessToken", {"profile": "heard", "token": token, "expiresIn": 3600})
+        time.sleep(UNREAD_TIMEOUT_S + 10)
+        assert not is_closed(connection)
+        lines = [json.loads(line) for line in iter(connection.line, b"")]
+        return [line.get("event") or code(line) for line in lines[1:]]
 
     def reader_in_steps(self, connection):
         """Reads now and then; has all its answers after more than the time limit."""
@@ -236,6 +248,7 @@ def patience():
         server.rule({"token_size": 60000})
         config = profile(server) + profile(server, "slow", "slow", "slow-secret", refresh_token_wait_max=12,
                                             request_timeout=300)
+        config += "[profile heard]\ngrant = static\n"
         with Daemon(config) as daemon:
             daemon.wait_state("fresh")
             running = Patience(daemon)
@@ -787,6 +800,11 @@ def test_connection_that_waits_for_an_answer_longer_than_a_request_may_take_stay
 def test_reader_of_nothing_is_dropped_after_30_seconds(patience):
     seconds = patience.result("slow_reader")
     assert seconds is not None and UNREAD_TIMEOUT_S - 0.5 < seconds < UNREAD_TIMEOUT_S + 3 * SLOWNESS
+
+
+def test_subscriber_that_reads_nothing_for_30_seconds_is_told_why_it_is_dropped(patience):
+    *events, last = patience.result("silent_subscriber")
+    assert last == "rate_limited" and set(events) == {"tokenRefreshed"} and 1 <= len(events) < 10
 
 
 def test_reader_that_reads_at_times_is_not_dropped(patience):

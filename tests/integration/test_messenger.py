@@ -178,7 +178,7 @@ def test_other_grants_take_nothing_of_the_messenger(server):
 
 def test_the_daemon_has_no_address_to_sign_in_at(daemon):
     reply = daemon.ask("auth.getAuthorizeUrl")
-    assert code(reply) == "invalid_request" and "authorization_code or pkce" in reply["errorMessage"]
+    assert code(reply) == "invalid_request" and "authorization_code or implicit or pkce" in reply["errorMessage"]
 
 
 def test_a_refused_code_is_login_required_with_what_the_server_said(daemon, server):

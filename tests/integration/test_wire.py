@@ -16,8 +16,8 @@ LINE_MAX = 64 * 1024
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ENDPOINTS = ["auth.getJwtToken", "auth.getTokenInfo", "auth.refresh", "auth.logout", "auth.getAuthorizeUrl",
              "auth.authorize", "auth.setAccessToken", "auth.signIn", "authProvider.register", "authProvider.ready",
-             "authProvider.publish", "system.getAllowedServices", "system.getStatus", "system.explain",
-             "system.reload"]
+             "authProvider.publish", "events.subscribe", "events.unsubscribe", "system.getAllowedServices",
+             "system.getStatus", "system.explain", "system.reload"]
 ERROR_CODES = {"invalid_request", "unknown_request", "access_denied", "rate_limited", "refresh_timeout",
                "upstream_unavailable", "upstream_rejected", "login_required", "shutting_down", "internal"}
 
@@ -185,7 +185,7 @@ def test_request_has_to_be_a_name(connection, text):
 
 @pytest.mark.parametrize("name", ["x", "auth", "auth.", "auth.getjwttoken", "AUTH.getJwtToken", "getTokenInfo", "refresh",
                                   " auth.getJwtToken", "auth.getJwtToken ", "auth.logOut", "auth.signin",
-                                  "authProvider", "events.subscribe", "*", "%s%n", "x" * 128])
+                                  "authProvider", "events.publish", "*", "%s%n", "x" * 128])
 def test_other_endpoint_is_an_unknown_request(connection, name):
     check_error(ask_raw(connection, request(name)), "unknown_request")
 

@@ -68,7 +68,7 @@ START_TEST(a_logout_forgets_all_at_once_and_says_when_the_server_has_too)
 	ck_assert_ptr_null(profile->token);
 	ck_assert_str_eq(world_record("p")->refresh_token, "");
 	ck_assert(world_record("p")->logged_out);
-	ck_assert_uint_eq(world.news[NEWS_LOGGED_OUT], 1);
+	ck_assert_uint_eq(world.n_heard_of[EVENT_LOGGED_OUT], 1);
 	expect_logged_out(profile);
 	world_revoked(200, NULL); /* the refresh token */
 	ck_assert(caller.waits);

@@ -85,9 +85,9 @@ static void expect_asks(unsigned codes, unsigned reauthentications, unsigned sig
 
 static void expect_news(unsigned signed_in, unsigned failed, unsigned needed)
 {
-	ck_assert_uint_eq(world.news[NEWS_SIGNED_IN], signed_in);
-	ck_assert_uint_eq(world.news[NEWS_SIGN_IN_FAILED], failed);
-	ck_assert_uint_eq(world.news[NEWS_SIGN_IN_NEEDED], needed);
+	ck_assert_uint_eq(world.n_heard_of[EVENT_SIGNED_IN], signed_in);
+	ck_assert_uint_eq(world.n_heard_of[EVENT_SIGN_IN_FAILED], failed);
+	ck_assert_uint_eq(world.n_heard_of[EVENT_AUTH_ERROR], needed);
 }
 
 static void expect_nothing_asked(void)
@@ -102,7 +102,7 @@ static void expect_given_up(const struct profile *profile, const char *why)
 {
 	ck_assert_int_eq(profile_state(profile), PROFILE_LOGIN_REQUIRED);
 	ck_assert_ptr_nonnull(strstr(profile->last_error.message, why));
-	ck_assert_str_eq(profile->last_error.message, world.why);
+	ck_assert_str_eq(profile->last_error.message, world_heard(0)->message);
 	expect_news(0, 0, 1);
 	expect_nothing_asked();
 	ck_assert_uint_eq(world.declined, profile->last_error.upstream_status == 0);
@@ -282,7 +282,7 @@ START_TEST(a_login_that_fails_ends_the_order)
 	world_decline(ERRAND_REAUTHENTICATE, "the window was closed", false);
 	expect_given_up(profile, "reAuthenticate (the window was closed)");
 	ck_assert_int_eq(caller.outcome, OUTCOME_LOGIN_REQUIRED);
-	ck_assert_str_eq(caller.text, world.why);
+	ck_assert_str_eq(caller.text, world_heard(0)->message);
 	world_end();
 }
 END_TEST

@@ -179,10 +179,35 @@ static void declined(void *context, const struct profile *profile, const char *w
 	world.declined++;
 }
 
-static void news(void *context, const struct profile *profile, enum news news, const char *why)
+static void copy(char *dst, size_t size, const char *text)
 {
-	world.news[news]++;
-	snprintf(world.why, sizeof(world.why), "%s", why ? why : "");
+	snprintf(dst, size, "%s", text ? text : "");
+}
+
+static void news(void *context, const struct profile *profile, enum event_kind kind,
+	const struct event_error *error)
+{
+	struct heard *heard = &world.heard[world.n_heard++ % WORLD_HEARD_MAX];
+
+	world.n_heard_of[kind]++;
+	*heard = (struct heard){.kind = kind, .generation = profile->generation};
+	copy(heard->profile, sizeof(heard->profile), profile->settings->name);
+	if (error) {
+		heard->verdict = error->verdict;
+		copy(heard->message, sizeof(heard->message), error->message);
+		copy(heard->upstream_error, sizeof(heard->upstream_error), error->upstream_error);
+		copy(heard->correlation_id, sizeof(heard->correlation_id), error->correlation_id);
+	}
+	if (world.on_news) {
+		world.on_news(profile, kind, error);
+	}
+}
+
+const struct heard *world_heard(unsigned n)
+{
+	ck_assert_uint_lt(n, world.n_heard);
+	ck_assert_uint_lt(n, WORLD_HEARD_MAX);
+	return &world.heard[(world.n_heard - 1 - n) % WORLD_HEARD_MAX];
 }
 
 static void revoke(void *context, struct revocation *revocation)

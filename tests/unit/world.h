@@ -10,7 +10,22 @@
 #include "core/broker.h"
 #include "core/settings.h"
 
-enum { WORLD_ATTEMPTS_MAX = 4096, WORLD_RECORDS_MAX = 64, WORLD_TEXT_SIZE = 128 };
+enum {
+	WORLD_ATTEMPTS_MAX = 4096,
+	WORLD_RECORDS_MAX = 64,
+	WORLD_TEXT_SIZE = 128,
+	WORLD_HEARD_MAX = 16 /* events; later ones are counted */
+};
+
+/* An event as it was told. */
+struct heard {
+	char profile[WORLD_TEXT_SIZE];
+	enum event_kind kind;
+	enum grant_verdict verdict; /* GRANT_NONE: nothing went wrong */
+	char message[GRANT_MESSAGE_SIZE], upstream_error[WORLD_TEXT_SIZE];
+	char correlation_id[WORLD_TEXT_SIZE]; /* "": none */
+	uint64_t generation;                  /* that the profile shows */
+};
 
 /* What is durable of a profile. */
 struct record {
@@ -45,12 +60,15 @@ struct world {
 	struct errand *errands[ERRANDS]; /* what providers are asked for, NULL: they are not */
 	unsigned asks[ERRANDS];          /* how often so far */
 	unsigned declined;
-	unsigned news[NEWS_LOGGED_OUT + 1];
-	char why[256];               /* the last news' */
+	struct heard heard[WORLD_HEARD_MAX];
+	unsigned n_heard, n_heard_of[EVENT_KINDS];
 	struct revocation *revoking; /* what is asked to be revoked, NULL: nothing */
 	struct revocation *noting;   /* the logout that the slow disk has not taken yet */
 	unsigned revocations;        /* requests so far */
 	unsigned left;               /* revocations that have ended */
+	/* Hears each event too, when set. */
+	void (*on_news)(const struct profile *profile, enum event_kind kind,
+		const struct event_error *error);
 	/* Answers each attempt as soon as it starts, when set. */
 	void (*on_start)(struct attempt *attempt);
 	/* Who may still wait at a reload; all, when NULL. */
@@ -132,6 +150,9 @@ void world_decline(enum errand_kind kind, const char *why, bool signs_in);
 struct code *world_code(const char *code);
 
 struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms);
+
+/* The n-th event from the end, 0: the last. */
+const struct heard *world_heard(unsigned n);
 
 /* The only attempt in flight. */
 struct attempt *world_attempt(void);

@@ -1,0 +1,26 @@
+/*
+ * Tells how attempts have ended: to the log, and as the events that this is to those who listen. It
+ * does not know who that is.
+ */
+#pragma once
+
+struct attempt;
+struct flights;
+struct grant_result;
+struct profile;
+
+/* An attempt has ended, and its profile, if it has one, shows it. */
+void tell_ended(const struct flights *flights, const struct attempt *attempt,
+	const struct grant_result *result);
+
+/* A profile has a new token. */
+void tell_token(const struct flights *flights, const struct profile *profile);
+
+/* The login of a profile is gone by request. */
+void tell_logged_out(const struct flights *flights, const struct profile *profile);
+
+/* A profile's provider has been asked for all that it can do, in vain; nobody was signed in there.
+ * why is a sentence. */
+void tell_given_up(const struct flights *flights, const struct profile *profile, const char *why);
+void tell_sign_in_failed(
+	const struct flights *flights, const struct profile *profile, const char *why);

@@ -1,0 +1,322 @@
+"""Events: who subscribes hears what happens, once and in order, and who does not read costs nobody anything."""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from callers import ALICE, BOB, NEEDS_ROOT, code, connect_as, wait_until
+from daemon import PACE, SLOWNESS, Daemon, profile
+from sandbox import Sandbox
+from traffic import CACHED_MAX_S, in_background, peak_kib, slowest, timed
+
+SUBSCRIBE, UNSUBSCRIBE = "events.subscribe", "events.unsubscribe"
+KINDS = ["tokenRefreshed", "refreshFailed", "loginRequired", "signedIn", "signInFailed", "Auth.loggedOut",
+         "Auth.authError", "configReloaded"]
+NOTHING_WRONG = {"code": None, "message": None, "upstreamError": None, "correlationId": None}
+REDIRECT_URI = "http://localhost:8400/back"
+
+
+@contextlib.contextmanager
+def subscribed(daemon, **parameters):
+    """A connection that has subscribed, and read the reply."""
+    with daemon.connect() as connection:
+        reply = connection.ask(SUBSCRIBE, parameters or None)
+        assert "data" in reply, reply
+        connection.subscription = reply["data"]
+        yield connection
+
+
+def plant(daemon, token, name="default"):
+    """A new token, without a request to any server."""
+    daemon.secrets.add(token)
+    reply = daemon.ask("auth.setAccessToken", {"profile": name, "token": token, "expiresIn": 3600})
+    assert reply["data"]["state"] == "fresh"
+    return reply["data"]["generation"]
+
+
+def expect(connection, event, name="default"):
+    """The next line is that event of that profile; its data."""
+    line = connection.reply()
+    assert list(line) == ["event", "profile", "data"], line
+    assert (line["event"], line["profile"]) == (event, name), line
+    return line["data"]
+
+
+def expect_end(connection, error_code):
+    """The next line is an error behind which no event comes."""
+    line = connection.reply()
+    assert code(line) == error_code and "referenceId" not in line, line
+    return line["errorMessage"]
+
+
+# ---- what is heard
+
+
+def test_subscriber_is_told_what_it_will_hear_then_the_state_then_what_happens(daemon):
+    info = daemon.info()
+    with subscribed(daemon) as connection:
+        assert connection.subscription == {"profiles": ["default"], "tokens": [], "events": KINDS}
+        assert expect(connection, "tokenRefreshed") == {"expiration": info["expiration"], "generation": 1}
+        new = daemon.ask("auth.refresh")["data"]
+        assert expect(connection, "tokenRefreshed") == {"expiration": new["expiration"], "generation": 2}
+        assert new["generation"] == 2
+
+
+def test_token_comes_for_those_who_ask_for_it(daemon):
+    with subscribed(daemon, withToken=True) as connection:
+        assert connection.subscription["tokens"] == ["default"]
+        assert expect(connection, "tokenRefreshed")["jwtToken"] == daemon.get()
+        odd = 'odd "token" \\ of é and ' + "x" * 5000
+        plant(daemon, odd)
+        assert expect(connection, "tokenRefreshed")["jwtToken"] == odd
+
+
+def test_profile_without_a_token_is_told_with_what_is_wrong(server):
+    server.client("other", "other-secret")
+    config = profile(server, "down", url="http://127.0.0.1:1") + profile(server, "wrong", secret="not-it") + profile(
+        server, "nobody", grant="static", client_id=None, secret=None)
+    with Daemon(config) as daemon:
+        daemon.wait_state("failing", "down")
+        daemon.wait_state("rejected", "wrong")
+        daemon.wait_state("login_required", "nobody")
+        with subscribed(daemon) as connection:
+            assert connection.subscription["profiles"] == ["down", "nobody", "wrong"]
+            for name, event, error_code, upstream in [
+                    ("down", "refreshFailed", "upstream_unavailable", None),
+                    ("nobody", "loginRequired", "login_required", None),
+                    ("wrong", "refreshFailed", "upstream_rejected", "invalid_client")]:
+                last, data = daemon.info(name)["lastError"], expect(connection, event, name)
+                assert set(data) == set(NOTHING_WRONG)
+                assert (data["code"], data["upstreamError"]) == (error_code, upstream)
+                assert data["message"].split("(")[0] == last["message"].split("(")[0]
+            assert data["correlationId"] == last["correlationId"] is not None
+
+
+def test_failure_is_heard_when_it_happens_and_the_token_from_before_stays(daemon, server):
+    server.rule({"status": 503, "retry_after": 60})
+    with subscribed(daemon, events=["refreshFailed"]) as connection:
+        assert daemon.ask("auth.refresh")["error"]["code"] == "upstream_unavailable"
+        data = expect(connection, "refreshFailed")
+        assert data["code"] == "upstream_unavailable" and "503" in data["message"]
+    with subscribed(daemon) as connection:
+        assert expect(connection, "tokenRefreshed")["generation"] == 1
+        assert expect(connection, "refreshFailed") == data
+
+
+def test_sign_in_is_heard_with_its_failure_and_its_token(server):
+    server.client("app", auth="none", pkce=True, refresh_tokens="rotated")
+    config = profile(server, client_id="app", secret=None, grant="pkce", redirect_uri=REDIRECT_URI,
+                     authorize_url=server.http + "/oauth/authorize")
+    with Daemon(config) as daemon:
+        daemon.wait_state("login_required")
+        with subscribed(daemon) as connection:
+            expect(connection, "loginRequired")
+            begun = daemon.ask("auth.getAuthorizeUrl")["data"]
+            assert code(daemon.ask("auth.authorize", {"state": begun["state"], "code": "made-up"})) == "login_required"
+            failed = expect(connection, "signInFailed")
+            assert (failed["code"], failed["upstreamError"]) == ("login_required", "invalid_grant")
+            assert "made-up" not in json.dumps(failed)
+            back = server.visit(daemon.ask("auth.getAuthorizeUrl")["data"]["url"])
+            daemon.secrets.add(back["code"])
+            assert daemon.ask("auth.authorize", back)["data"]["state"] == "fresh"
+            assert expect(connection, "signedIn") == NOTHING_WRONG
+            assert expect(connection, "tokenRefreshed")["generation"] == 1
+
+
+def test_requests_are_answered_between_events(daemon):
+    with subscribed(daemon) as connection:
+        expect(connection, "tokenRefreshed")
+        for n in range(5):
+            plant(daemon, f"planted-{n}-12345")
+            expect(connection, "tokenRefreshed")
+            assert connection.ask("auth.getJwtToken", reference=n)["referenceId"] == n
+        assert connection.ask(UNSUBSCRIBE)["data"] == {}
+        plant(daemon, "planted-at-last-12345")
+        assert connection.get()["data"]["jwtToken"] == "planted-at-last-12345"
+
+
+def test_who_shuts_down_its_sending_side_gets_its_answers_and_the_end(daemon):
+    with daemon.connect() as connection:
+        connection.send(SUBSCRIBE)
+        connection.socket.shutdown(1)
+        assert connection.reply()["data"]["profiles"] == ["default"]
+        expect(connection, "tokenRefreshed")
+        assert connection.line() == b""
+
+
+def test_end_of_the_daemon_is_told(daemon):
+    with subscribed(daemon) as connection:
+        expect(connection, "tokenRefreshed")
+        daemon.signal(signal.SIGTERM)
+        expect_end(connection, "shutting_down")
+        assert connection.line() == b""
+        assert daemon.wait() == 0
+
+
+# ---- who may
+
+
+@NEEDS_ROOT
+def test_token_comes_where_it_is_granted_by_name(server):
+    config = profile(server, allow=f"user:{ALICE} (*, auth.getJwtToken), user:{BOB} (*)")
+    with Daemon(config) as daemon:
+        daemon.wait_state("fresh")
+        for uid, tokens in ((ALICE, ["default"]), (BOB, [])):
+            with connect_as(daemon, uid) as connection:
+                reply = connection.ask(SUBSCRIBE, {"withToken": True})
+                assert reply["data"]["tokens"] == tokens
+                data = expect(connection, "tokenRefreshed")
+                assert ("jwtToken" in data) == bool(tokens)
+                if tokens:
+                    daemon.secrets.add(data["jwtToken"])
+        daemon.wait_log(f"a token was handed to uid {ALICE}")
+
+
+@NEEDS_ROOT
+def test_who_may_not_is_told_neither_of_events_nor_of_profiles(server):
+    with Daemon(profile(server, allow=f"user:{ALICE} (auth.getJwtToken)")) as daemon:
+        for parameters in (None, {"profiles": ["default"]}, {"profiles": ["nowhere"]}):
+            with connect_as(daemon, ALICE) as connection:
+                reply = connection.ask(SUBSCRIBE, parameters)
+                assert code(reply) == "access_denied"
+                assert "There is no profile" not in reply["errorMessage"]
+
+
+@NEEDS_ROOT
+def test_reload_judges_subscribers_again(server):
+    def config(one, two):
+        return profile(server, "one", allow=one) + profile(server, "two", allow=two)
+
+    mine, named, other = (f"user:{ALICE} (*)", f"user:{ALICE} (*, auth.getJwtToken)",
+                          f"user:{BOB} (*), user:{os.getuid()} (auth.setAccessToken)")
+    with Daemon(config(mine, other)) as daemon:
+        for name in ("one", "two"):
+            daemon.wait_state("fresh", name)
+
+        def reload(*rules):
+            daemon.write_config(config(*rules))
+            assert "data" in daemon.ask("system.reload")
+
+        with connect_as(daemon, ALICE) as whole, connect_as(daemon, ALICE) as picked:
+            assert whole.ask(SUBSCRIBE, {"withToken": True})["data"]["profiles"] == ["one"]
+            assert picked.ask(SUBSCRIBE, {"profiles": ["one"]})["data"]["profiles"] == ["one"]
+            for connection in (whole, picked):
+                expect(connection, "tokenRefreshed", "one")
+            reload(other, named)
+            assert expect(whole, "configReloaded", None) == {}
+            daemon.secrets.add(expect(whole, "tokenRefreshed", "two")["jwtToken"])
+            expect_end(picked, "access_denied")
+            plant(daemon, "not-for-alice-12345", "one")
+            reload(other, other)
+            expect_end(whole, "access_denied")
+            assert picked.ask("system.getStatus", reference=1)["referenceId"] == 1  # the connection stays
+
+
+def test_bad_reload_ends_and_tells_nothing(daemon):
+    with subscribed(daemon) as connection:
+        expect(connection, "tokenRefreshed")
+        daemon.write_config("[profile default]\ngrant = no such\n")
+        assert code(daemon.ask("system.reload")) == "internal"
+        plant(daemon, "after-the-reload-12345")
+        expect(connection, "tokenRefreshed")
+
+
+# ---- many, and slow ones
+
+SUBSCRIBERS, TOKENS, PROFILES = 1000, 100, 25
+
+
+def allow_descriptors(n):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard >= n, f"the hard limit of descriptors is below {n}"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+
+
+def test_1000_subscribers_hear_each_of_100_refreshes_once_and_in_order():
+    lifetime = 2 * PACE
+    names = [f"p{i:02}" for i in range(PROFILES)]
+    clients = [{"id": name, "secret": f"{name}-secret", "expires_in": lifetime} for name in names]
+    with Sandbox(clients=clients) as server:
+        config = "".join(profile(server, name, name, f"{name}-secret") for name in names)
+        with Daemon(config + profile(server, "cached", "demo"), log_level="info") as daemon, subscribed(
+                daemon, withToken=True) as stuck:
+            for name in names + ["cached"]:
+                daemon.wait_state("fresh", name, timeout=20)
+            with subprocess.Popen(
+                    [sys.executable, os.path.join(os.path.dirname(__file__), "subscribers.py"), daemon.socket,
+                     str(SUBSCRIBERS), str(TOKENS)],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                    preexec_fn=lambda: allow_descriptors(SUBSCRIBERS + 100)) as subscribers:
+                try:
+                    assert subscribers.stdout.readline() == "all have subscribed\n"
+                    worst, n = slowest(daemon, "cached", lambda: subscribers.poll() is not None)
+                    heard = json.loads(subscribers.stdout.read())
+                finally:
+                    subscribers.kill()
+            print(f"\n{SUBSCRIBERS} subscribers: {heard}; {n} cached requests meanwhile, the slowest {worst:.4f} s")
+            assert heard["faults"] == [] and heard["events"] >= TOKENS
+            assert heard["spread_s"] <= 1 * SLOWNESS
+            assert n > 50 / SLOWNESS and worst <= CACHED_MAX_S
+            # The one that has not read anything has lost nothing.
+            assert "data" in stuck.get("cached")
+
+
+def test_subscriber_that_does_not_read_is_dropped_with_the_reason_and_the_others_hear_all(daemon):
+    big = "x" * 60000
+    with subscribed(daemon, withToken=True) as silent, subscribed(daemon, withToken=True) as other:
+        expect(other, "tokenRefreshed")
+        before = peak_kib(daemon)
+        worst = 0
+        for n in range(40):  # more than twice what is kept for one, and what the kernel holds
+            took, generation = timed(plant, daemon, f"{big}{n:02}")
+            worst = max(worst, took)
+            assert expect(other, "tokenRefreshed")["generation"] == generation
+        assert worst <= 1 * SLOWNESS
+        assert peak_kib(daemon) - before < 16 * 1024
+        heard = []
+        while "event" in (line := silent.reply()):
+            heard.append(line["data"]["generation"])
+        assert code(line) == "rate_limited" and line["error"]["retryable"]
+        assert silent.line() == b""
+        assert heard == list(range(1, len(heard) + 1)) and 1 < len(heard) < 40
+        with subscribed(daemon) as again:
+            assert expect(again, "tokenRefreshed")["generation"] == 41
+
+
+def test_subscribers_that_come_while_tokens_do_miss_none(daemon):
+    """Each hears of all generations from the one in its state on."""
+    rounds = 60
+
+    def plant_all():
+        return [plant(daemon, f"planted-{n}-12345") for n in range(rounds)]
+
+    with contextlib.ExitStack() as stack:
+        planting = in_background(plant_all)
+        connections = []
+        while not planting.done():
+            connections.append(stack.enter_context(subscribed(daemon)))
+        last = planting.result()[-1]
+        assert len(connections) > 1
+        for connection in connections:
+            generation = expect(connection, "tokenRefreshed")["generation"]
+            while generation < last:
+                generation += 1
+                assert expect(connection, "tokenRefreshed")["generation"] == generation
+
+
+def test_subscribers_that_leave_cost_nothing(daemon):
+    for _ in range(200):
+        with subscribed(daemon):
+            pass
+    with subscribed(daemon) as connection:
+        expect(connection, "tokenRefreshed")
+        plant(daemon, "for-who-stayed-12345")
+        assert expect(connection, "tokenRefreshed")["generation"] == 2
+        wait_until(lambda: daemon.ask("system.getStatus")["data"]["connections"] == 2)
