@@ -13,6 +13,7 @@ import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, code, connect_as, wait_until
 from daemon import PACE, SLOWNESS, Daemon, profile
+from plugin import ALL, Plugin, new_code
 from sandbox import Sandbox
 from traffic import CACHED_MAX_S, in_background, peak_kib, slowest, timed
 
@@ -158,6 +159,46 @@ def test_end_of_the_daemon_is_told(daemon):
         expect_end(connection, "shutting_down")
         assert connection.line() == b""
         assert daemon.wait() == 0
+
+
+def test_what_a_provider_does_is_told(server):
+    server.client("app", auth="none", pkce=True, refresh_tokens="rotated")
+    config = profile(server, "default", "app", None, grant="pkce", redirect_uri=REDIRECT_URI,
+                     authorize_url=server.http + "/oauth/authorize")
+    with Daemon(config) as daemon, Plugin(daemon, commands=ALL) as plugin:
+        with subscribed(daemon, events=[kind for kind in KINDS if kind != "tokenRefreshed"]) as connection:
+            plugin.refuse(plugin.command("getAuthCode"), "nobody is there")
+            for event in ("loginRequired", "Auth.authError"):
+                line = connection.reply()
+                if line["data"]["message"] and "needs a sign-in" in line["data"]["message"]:
+                    line = connection.reply()  # from before there was a provider
+                assert line["event"] == event and line["data"]["code"] == "login_required", line
+                assert "nobody is there" in line["data"]["message"]
+            assert "data" in plugin.publish("signInFailed", {"errorMessage": "the window was closed"})
+            assert "the window was closed" in expect(connection, "signInFailed")["message"]
+            assert "data" in plugin.publish("signedIn", new_code(daemon, server))
+            assert expect(connection, "signedIn") == NOTHING_WRONG
+
+
+def test_logout_is_told_and_the_way_back(daemon):
+    with subscribed(daemon) as connection:
+        assert expect(connection, "tokenRefreshed")["generation"] == 1
+        assert daemon.ask("auth.logout")["data"]["state"] == "login_required"
+        assert expect(connection, "Auth.loggedOut") == NOTHING_WRONG
+        with subscribed(daemon) as late:
+            assert "logged out" in expect(late, "loginRequired")["message"]
+        assert daemon.ask("auth.refresh")["data"]["generation"] == 2
+        assert expect(connection, "tokenRefreshed")["generation"] == 2
+
+
+def test_token_that_a_browser_brings_is_told(server):
+    config = profile(None, "default", "app", None, url="https://login.example", grant="implicit", token_url=None,
+                     authorize_url="https://login.example/oauth/authorize", redirect_uri="http://localhost/back")
+    with Daemon(config) as daemon, subscribed(daemon, events=["tokenRefreshed"], withToken=True) as connection:
+        state = daemon.ask("auth.getAuthorizeUrl")["data"]["state"]
+        daemon.secrets.add("browsers-token")
+        daemon.ask("auth.authorize", {"token": "browsers-token", "state": state, "expiresIn": 3600})
+        assert expect(connection, "tokenRefreshed")["jwtToken"] == "browsers-token"
 
 
 # ---- who may

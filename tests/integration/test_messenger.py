@@ -10,6 +10,7 @@ import pytest
 
 from callers import code
 from daemon import PACE, SLOWNESS, Daemon, profile
+from plugin import Plugin, new_code
 from sandbox import Sandbox
 
 AUTHORIZE = "auth.authorize"
@@ -318,3 +319,22 @@ def test_a_clock_of_the_server_that_is_off_does_not_shorten_the_life(daemon, ser
                        for name in ("issuedAt", "expiration"))
     assert 598 <= expires - issued <= 602
     requests_of(daemon, server)
+
+
+def test_a_provider_brings_codes_and_is_asked_for_another_when_the_session_has_ended(daemon, server):
+    def bring(**openid):
+        plugin.answer(plugin.command("getAuthCode"), new_code(daemon, server, "deployment", REDIRECT_URI) | openid)
+
+    with Plugin(daemon) as plugin:
+        bring(maxAge=300, iss=server.http)
+        daemon.wait_state("fresh")
+        server.rule({"match": {"path": REFRESH}, "times": 1, "status": 401})
+        with daemon.connect() as caller:
+            caller.send("auth.refresh")
+            bring()
+            assert caller.reply()["data"]["state"] == "fresh"
+        requests = requests_of(daemon, server)
+        assert paths(requests) == [EXCHANGE, REFRESH, EXCHANGE]
+        assert requests[0]["fields"]["oauth"]["maxAge"] == 300 and requests[0]["fields"]["oauth"]["iss"] == server.http
+        assert daemon.ask("auth.logout")["data"]["revoked"] is True
+        assert plugin.silent()
