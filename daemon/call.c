@@ -174,7 +174,9 @@ void call_answer_data(const struct call *call, cJSON *data)
 /* Rendered once, when it is first handed out. */
 static struct payload *token_payload(const struct call_shared *shared, struct token *token)
 {
-	return token->rendered ? token->rendered : view_token(token, call_wall_offset(shared));
+	struct payload *payload = token->rendered[TOKEN_IN_REPLY];
+
+	return payload ? payload : view_token(token, call_wall_offset(shared));
 }
 
 /* The answer to a request for a token, or for the profile that has one now, at once or after a

@@ -8,37 +8,24 @@
 
 #include "call.h"
 #include "core/broker.h"
-#include "core/profile_set.h"
-#include "core/settings.h"
+#include "core/recap.h"
 #include "news.h"
 #include "proto/message.h"
+#include "subscription.h"
 
 enum {
 	ALL_KINDS = (1 << EVENT_KINDS) - 1,
 	KNOWN_SIZE = 32 * EVENT_KINDS, /* of the names of all kinds */
 };
 
-/* What a connection hears. Its session has it. */
-struct subscription {
-	LIST_ENTRY(subscription) link; /* in events->list */
-	struct call_shared *shared;
-	struct session *session;
-	unsigned kinds; /* as bits */
-	bool with_token;
-	struct profile_set heard;  /* of which it hears, by the rules in force */
-	struct profile_set tokens; /* whose tokens it gets */
-	size_t unread_max;         /* bytes */
-	size_t names_len;
-	char names[]; /* the profiles that it asked for, an argz vector; empty: all */
-};
-
 struct events {
 	LIST_HEAD(, subscription) list;
+	bool ended; /* there will be none */
 };
 
 struct events *events_new(void)
 {
-	struct events *events = malloc(sizeof(*events));
+	struct events *events = calloc(1, sizeof(*events));
 
 	if (events) {
 		LIST_INIT(&events->list);
@@ -49,13 +36,6 @@ struct events *events_new(void)
 void events_free(struct events *events)
 {
 	free(events);
-}
-
-static void subscription_free(struct subscription *subscription)
-{
-	profile_set_done(&subscription->heard);
-	profile_set_done(&subscription->tokens);
-	free(subscription);
 }
 
 void events_forget(struct session *session)
@@ -103,84 +83,29 @@ void events_end(struct events *events)
 {
 	struct subscription *subscription;
 
+	events->ended = true;
 	while ((subscription = LIST_FIRST(&events->list))) {
 		end(subscription, ERROR_SHUTTING_DOWN,
 			"The daemon is shutting down; subscribe again when it is back");
 	}
 }
 
-/* ---- who hears of what */
-
-static bool hears(const struct subscription *subscription, const struct profile *profile)
-{
-	return profile_set_has(&subscription->heard, profile->number);
-}
-
-static bool gets_token(const struct subscription *subscription, const struct profile *profile)
-{
-	return profile_set_has(&subscription->tokens, profile->number);
-}
-
-/* Notes what the rules of a profile grant. Returns whether it hears of it. */
-static bool admit(struct subscription *subscription, const struct profile *profile)
-{
-	unsigned rights = access_rights(profile->settings->allow, &subscription->session->who);
-
-	if (!(rights & 1U << ACCESS_SUBSCRIBE)) {
-		return false;
-	}
-	profile_set_add(&subscription->heard, profile->number);
-	if (subscription->with_token && (rights & 1U << ACCESS_GET_JWT_TOKEN)) {
-		profile_set_add(&subscription->tokens, profile->number);
-	}
-	return true;
-}
-
-static bool judge_all(struct subscription *subscription)
-{
-	struct profile *const *profiles;
-	size_t n = broker_profiles(subscription->shared->broker, &profiles);
-	bool any = subscription->session->who.privileged;
-
-	for (size_t i = 0; i < n; i++) {
-		any |= admit(subscription, profiles[i]);
-	}
-	return any;
-}
-
-/* Notes what the rules in force grant. False: it may not be, since there is a profile that it named
- * and does not hear of, or it hears of none at all. */
-static bool judge(struct subscription *subscription)
-{
-	const char *name = NULL;
-
-	if (subscription->names_len == 0) {
-		return judge_all(subscription);
-	}
-	while ((name = argz_next(subscription->names, subscription->names_len, name))) {
-		const struct profile *profile = broker_find(subscription->shared->broker, name);
-
-		if (!profile || !admit(subscription, profile)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* ---- telling */
 
-/* Tells one, if it wants to hear that. False: its subscription has ended. */
+static bool wants(const struct subscription *subscription, enum event_kind kind)
+{
+	return subscription->kinds >> kind & 1;
+}
+
+/* False: its subscription has ended. */
 static bool tell(struct subscription *subscription, struct news *news)
 {
 	struct call_shared *shared = subscription->shared;
 	struct session *session = subscription->session;
 	bool with_token = news->kind == EVENT_TOKEN_REFRESHED &&
-			  gets_token(subscription, news->profile);
+			  subscription_gets_token(subscription, news->profile);
 	struct payload *payload;
 
-	if (!(subscription->kinds >> news->kind & 1)) {
-		return true;
-	}
 	if (session->ops->unread(session) > subscription->unread_max) {
 		events_drop(session);
 		return false;
@@ -197,18 +122,6 @@ static bool tell(struct subscription *subscription, struct news *news)
 	return true;
 }
 
-static bool tell_once(struct subscription *subscription, const struct profile *profile,
-	enum event_kind kind, const struct event_error *error)
-{
-	struct news news;
-	bool goes_on;
-
-	news_init(&news, profile, kind, error);
-	goes_on = tell(subscription, &news);
-	news_done(&news);
-	return goes_on;
-}
-
 void events_tell(struct events *events, const struct profile *profile, enum event_kind kind,
 	const struct event_error *error)
 {
@@ -218,107 +131,138 @@ void events_tell(struct events *events, const struct profile *profile, enum even
 	news_init(&news, profile, kind, error);
 	for (subscription = LIST_FIRST(&events->list); subscription; subscription = next) {
 		next = LIST_NEXT(subscription, link);
-		if (hears(subscription, profile)) {
+		if (wants(subscription, kind) && subscription_hears(subscription, profile)) {
 			tell(subscription, &news);
 		}
 	}
 	news_done(&news);
 }
 
-/* ---- the state, as the events that led to it */
-
-/* Returns false where the last attempt did not fail. */
-static bool find_failure(
-	const struct profile *profile, enum event_kind *ret_kind, struct event_error *ret_error)
-{
-	switch (profile->verdict) {
-	case GRANT_NONE:
-	case GRANT_GRANTED:
-		return false;
-	case GRANT_TEMPORARY:
-	case GRANT_PERMANENT:
-		*ret_kind = EVENT_REFRESH_FAILED;
-		break;
-	case GRANT_LOGIN_REQUIRED:
-		*ret_kind = EVENT_LOGIN_REQUIRED;
-		break;
-	}
-	*ret_error = (struct event_error){
-		.verdict = profile->verdict,
-		.message = profile->last_error.message,
-		.upstream_error = profile->last_error.upstream_error,
-		.correlation_id = profile->last_error.correlation_id,
-	};
-	return true;
-}
+/* ---- the state */
 
 static bool tell_profile(struct subscription *subscription, const struct profile *profile)
 {
-	enum event_kind kind;
+	enum event_kind kinds[RECAP_MAX];
 	struct event_error error;
+	unsigned n = recap(profile, kinds, &error);
+	bool goes_on = true;
 
-	if (profile->token && !tell_once(subscription, profile, EVENT_TOKEN_REFRESHED, NULL)) {
-		return false;
+	for (unsigned i = 0; i < n && goes_on; i++) {
+		struct news news;
+
+		if (wants(subscription, kinds[i])) {
+			news_init(&news, profile, kinds[i],
+				kinds[i] == EVENT_LOGGED_OUT ? NULL : &error);
+			goes_on = tell(subscription, &news);
+			news_done(&news);
+		}
 	}
-	return !find_failure(profile, &kind, &error) ||
-	       tell_once(subscription, profile, kind, &error);
+	return goes_on;
 }
 
-/* Whether it hears of the profile, or gets its token, and did not by the rules before. */
+/* Whether it hears of the profile, or gets its token, and did not before. */
 static bool is_new(const struct subscription *subscription, const struct profile *profile,
-	const struct profile_set *heard, const struct profile_set *tokens)
+	const struct subscription_scope *before)
 {
-	return (hears(subscription, profile) && !profile_set_has(heard, profile->number)) ||
-	       (gets_token(subscription, profile) && !profile_set_has(tokens, profile->number));
+	return (subscription_hears(subscription, profile) &&
+		       !profile_set_has(&before->heard, profile->number)) ||
+	       (subscription_gets_token(subscription, profile) &&
+		       !profile_set_has(&before->tokens, profile->number));
 }
 
 /* Tells the state of profiles that are new to it, however long that is. */
-static void tell_state(struct subscription *subscription, const struct profile_set *heard,
-	const struct profile_set *tokens)
+static void tell_state(struct subscription *subscription, const struct subscription_scope *before)
 {
 	const struct session *session = subscription->session;
+	size_t unread_max = subscription->unread_max, unread = session->ops->unread(session);
 	struct profile *const *profiles;
 	size_t n = broker_profiles(subscription->shared->broker, &profiles);
 
 	subscription->unread_max = SIZE_MAX;
 	for (size_t i = 0; i < n; i++) {
-		if (is_new(subscription, profiles[i], heard, tokens) &&
+		if (is_new(subscription, profiles[i], before) &&
 			!tell_profile(subscription, profiles[i])) {
 			return;
 		}
 	}
-	subscription->unread_max = session->ops->unread(session) + EVENTS_UNREAD_MAX;
+	subscription->unread_max = unread_max + session->ops->unread(session) - unread;
 }
 
 /* ---- a new configuration */
 
-static void judge_again(struct subscription *subscription)
-{
-	struct profile_set heard = subscription->heard, tokens = subscription->tokens;
+/* What a new configuration means to the subscription that was told last, which most share. */
+struct reloaded {
+	const struct subscription *like; /* NULL: there is none */
+	struct payload *payload;
+};
 
-	subscription->heard = (struct profile_set){0};
-	subscription->tokens = (struct profile_set){0};
-	if (!judge(subscription)) {
-		call_denies(subscription->shared, subscription->session,
-			access_name(ACCESS_SUBSCRIBE), NULL);
-		end(subscription, ERROR_ACCESS_DENIED,
-			"The configuration was reloaded, and you may no longer subscribe to the "
-			"events that you asked for");
-	} else if (tell_once(subscription, NULL, EVENT_CONFIG_RELOADED, NULL)) {
-		tell_state(subscription, &heard, &tokens);
+static struct payload *render_reloaded(
+	struct reloaded *reloaded, const struct subscription *subscription)
+{
+	if (!reloaded->like ||
+		!subscription_scope_within(&reloaded->like->scope, &subscription->scope) ||
+		!subscription_scope_within(&subscription->scope, &reloaded->like->scope)) {
+		payload_unref(reloaded->payload);
+		reloaded->payload = message_data(subscription_view(subscription));
 	}
-	profile_set_done(&heard);
-	profile_set_done(&tokens);
+	reloaded->like = subscription;
+	return reloaded->payload ? payload_ref(reloaded->payload) : NULL;
+}
+
+/* Who loses something hears of it, whatever it asked for. False: its subscription has ended. */
+static bool tell_reloaded(struct reloaded *reloaded, struct subscription *subscription,
+	const struct subscription_scope *before)
+{
+	struct news news;
+	bool goes_on;
+
+	if (!wants(subscription, EVENT_CONFIG_RELOADED) &&
+		subscription_scope_within(before, &subscription->scope)) {
+		return true;
+	}
+	news_init_reloaded(&news, render_reloaded(reloaded, subscription));
+	goes_on = tell(subscription, &news);
+	news_done(&news);
+	return goes_on;
+}
+
+static void deny(struct subscription *subscription)
+{
+	call_denies(
+		subscription->shared, subscription->session, access_name(ACCESS_SUBSCRIBE), NULL);
+	end(subscription, ERROR_ACCESS_DENIED,
+		"The configuration was reloaded, and you may no longer subscribe to the events "
+		"that you asked for");
+}
+
+/* False: its subscription has ended. */
+static bool judge_again(struct reloaded *reloaded, struct subscription *subscription)
+{
+	struct session *session = subscription->session;
+	struct subscription_scope before = subscription->scope;
+
+	subscription->scope = (struct subscription_scope){0};
+	if (!subscription_judge(subscription)) {
+		deny(subscription);
+	} else if (tell_reloaded(reloaded, subscription, &before)) {
+		tell_state(subscription, &before);
+	}
+	subscription_scope_done(&before);
+	return session->subscription;
 }
 
 void events_reloaded(struct events *events)
 {
 	struct subscription *subscription, *next;
+	struct reloaded reloaded = {0};
 
 	for (subscription = LIST_FIRST(&events->list); subscription; subscription = next) {
 		next = LIST_NEXT(subscription, link);
-		judge_again(subscription);
+		if (!judge_again(&reloaded, subscription)) {
+			reloaded.like = NULL;
+		}
 	}
+	payload_unref(reloaded.payload);
 }
 
 /* ---- endpoints */
@@ -376,26 +320,6 @@ bool events_check(struct call *call)
 	return check_profiles(call) && read_kinds(call, &kinds);
 }
 
-/* NULL when there is no memory. */
-static struct subscription *subscription_new(const struct call *call)
-{
-	const struct parameter *names = call->given[PARAMETER_PROFILES];
-	const struct parameter *with_token = call->given[PARAMETER_WITH_TOKEN];
-	size_t len = names ? names->value.len : 0;
-	struct subscription *subscription = calloc(1, sizeof(*subscription) + len);
-
-	if (subscription) {
-		subscription->shared = call->shared;
-		subscription->session = call->session;
-		subscription->with_token = with_token && with_token->value.text[0] == 't';
-		subscription->names_len = len;
-		if (len > 0) {
-			memcpy(subscription->names, names->value.text, len);
-		}
-	}
-	return subscription;
-}
-
 /* Whether the caller may have it; else it was told which profile it is that it may not. */
 static bool may_subscribe(const struct call *call, struct subscription *subscription)
 {
@@ -406,33 +330,19 @@ static bool may_subscribe(const struct call *call, struct subscription *subscrip
 			return false;
 		}
 	}
-	return judge(subscription) ||
+	return subscription_judge(subscription) ||
 	       call_fail(call, ERROR_ACCESS_DENIED,
 		       "You may not call events.subscribe for any profile; a profile's allow has "
 		       "to name it for your user, group or unit");
 }
 
-static cJSON *view_subscription(const struct subscription *subscription)
+static cJSON *view(const struct subscription *subscription)
 {
-	struct profile *const *profiles;
-	size_t n = broker_profiles(subscription->shared->broker, &profiles);
-	cJSON *data = cJSON_CreateObject();
-	cJSON *heard = cJSON_AddArrayToObject(data, "profiles");
-	cJSON *tokens = cJSON_AddArrayToObject(data, "tokens");
+	cJSON *data = subscription_view(subscription);
 	cJSON *kinds = cJSON_AddArrayToObject(data, "events");
 
-	for (size_t i = 0; i < n; i++) {
-		const char *name = profiles[i]->settings->name;
-
-		if (hears(subscription, profiles[i])) {
-			cJSON_AddItemToArray(heard, cJSON_CreateString(name));
-		}
-		if (gets_token(subscription, profiles[i])) {
-			cJSON_AddItemToArray(tokens, cJSON_CreateString(name));
-		}
-	}
 	for (int i = 0; i < EVENT_KINDS; i++) {
-		if (subscription->kinds >> i & 1) {
+		if (wants(subscription, (enum event_kind)i)) {
 			cJSON_AddItemToArray(
 				kinds, cJSON_CreateString(event_kind_name((enum event_kind)i)));
 		}
@@ -440,24 +350,39 @@ static cJSON *view_subscription(const struct subscription *subscription)
 	return data;
 }
 
+/* Takes the subscription over, which the caller may have. */
+static void begin(const struct call *call, struct subscription *subscription)
+{
+	static const struct subscription_scope none;
+	struct session *session = call->session;
+
+	events_forget(session);
+	session->subscription = subscription;
+	LIST_INSERT_HEAD(&call->shared->events->list, subscription, link);
+	subscription->unread_max = EVENTS_UNREAD_MAX + session->ops->unread(session);
+	call_answer_data(call, view(subscription));
+	tell_state(subscription, &none);
+}
+
 void events_subscribe(struct call *call)
 {
-	static const struct profile_set none;
-	struct subscription *subscription = subscription_new(call);
+	struct subscription *subscription = NULL;
+	unsigned kinds;
 
-	if (!subscription) {
-		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
-		return;
+	if (call->shared->events->ended) {
+		call_answer_error(call->shared, call->session, call->request->head,
+			call->request->head_len, ERROR_SHUTTING_DOWN,
+			"The daemon is shutting down; subscribe when it is back", 1);
+	} else if (read_kinds(call, &kinds)) {
+		subscription = subscription_new(call, kinds);
+		if (!subscription) {
+			call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
+		} else if (may_subscribe(call, subscription)) {
+			begin(call, subscription);
+		} else {
+			subscription_free(subscription);
+		}
 	}
-	if (!read_kinds(call, &subscription->kinds) || !may_subscribe(call, subscription)) {
-		subscription_free(subscription);
-		return;
-	}
-	events_forget(call->session);
-	call->session->subscription = subscription;
-	LIST_INSERT_HEAD(&call->shared->events->list, subscription, link);
-	call_answer_data(call, view_subscription(subscription));
-	tell_state(subscription, &none, &none);
 }
 
 void events_unsubscribe(struct call *call)

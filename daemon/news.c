@@ -19,37 +19,24 @@ void news_init(struct news *news, const struct profile *profile, enum event_kind
 		profile ? profile->settings->name : "null", quote);
 }
 
-void news_done(struct news *news)
+void news_init_reloaded(struct news *news, struct payload *payload)
 {
-	payload_unref(news->plain);
-	payload_unref(news->with_token);
+	news_init(news, NULL, EVENT_CONFIG_RELOADED, NULL);
+	news->payload = payload;
 }
 
-static struct payload *render(const struct news *news, bool with_token, int64_t wall_offset_ms)
+void news_done(struct news *news)
 {
-	switch (news->kind) {
-	case EVENT_TOKEN_REFRESHED:
-		return view_token_event(news->profile, with_token, wall_offset_ms);
-	case EVENT_CONFIG_RELOADED:
-		return message_data_text("{}", strlen("{}"));
-	case EVENT_REFRESH_FAILED:
-	case EVENT_LOGIN_REQUIRED:
-	case EVENT_SIGNED_IN:
-	case EVENT_SIGN_IN_FAILED:
-	case EVENT_LOGGED_OUT:
-	case EVENT_AUTH_ERROR:
-	case EVENT_KINDS:
-		break;
-	}
-	return view_event(news->error);
+	payload_unref(news->payload);
 }
 
 struct payload *news_payload(struct news *news, bool with_token, int64_t wall_offset_ms)
 {
-	struct payload **payload = with_token ? &news->with_token : &news->plain;
-
-	if (!*payload) {
-		*payload = render(news, with_token, wall_offset_ms);
+	if (news->kind == EVENT_TOKEN_REFRESHED) {
+		return view_token_event(news->profile, with_token, wall_offset_ms);
 	}
-	return *payload;
+	if (!news->payload && news->kind != EVENT_CONFIG_RELOADED) {
+		news->payload = view_event(news->error);
+	}
+	return news->payload;
 }

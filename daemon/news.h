@@ -20,8 +20,8 @@ enum { NEWS_HEAD_SIZE = 64 + SETTINGS_NAME_MAX /* of {"event":…,"profile":…,
 struct news {
 	const struct profile *profile; /* NULL: it is about none */
 	enum event_kind kind;
-	const struct event_error *error;    /* NULL: nothing went wrong */
-	struct payload *plain, *with_token; /* NULL: not rendered yet */
+	const struct event_error *error; /* NULL: nothing went wrong */
+	struct payload *payload;         /* NULL: not rendered yet, or the token has it */
 	size_t head_len;
 	char head[NEWS_HEAD_SIZE]; /* the beginning of the line, head_len bytes */
 };
@@ -29,6 +29,10 @@ struct news {
 /* A profile that a new token is told of has one. */
 void news_init(struct news *news, const struct profile *profile, enum event_kind kind,
 	const struct event_error *error);
+
+/* There is a new configuration; payload is what that means to who is told, and taken over. */
+void news_init_reloaded(struct news *news, struct payload *payload);
+
 void news_done(struct news *news);
 
 /* The rest of the line, with the profile's token in it or without; borrowed. NULL when there is no

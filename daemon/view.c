@@ -50,13 +50,21 @@ static struct payload *render_token(
 	return payload;
 }
 
-struct payload *view_token(struct token *token, int64_t wall_offset_ms)
+/* Kept by the token. */
+static struct payload *render_once(struct token *token, enum token_rendering rendering,
+	const char *more, int64_t wall_offset_ms)
 {
-	if (!token->rendered) {
-		token->rendered = render_token(token, "", true, wall_offset_ms);
+	if (!token->rendered[rendering]) {
+		token->rendered[rendering] = render_token(
+			token, more, rendering != TOKEN_TOLD_IN_EVENT, wall_offset_ms);
 		token->free_rendered = free_rendered;
 	}
-	return token->rendered;
+	return token->rendered[rendering];
+}
+
+struct payload *view_token(struct token *token, int64_t wall_offset_ms)
+{
+	return render_once(token, TOKEN_IN_REPLY, "", wall_offset_ms);
 }
 
 struct payload *view_token_event(
@@ -65,7 +73,8 @@ struct payload *view_token_event(
 	char generation[GENERATION_SIZE];
 
 	snprintf(generation, sizeof(generation), ",\"generation\":%" PRIu64, profile->generation);
-	return render_token(profile->token, generation, with_value, wall_offset_ms);
+	return render_once(profile->token, with_value ? TOKEN_IN_EVENT : TOKEN_TOLD_IN_EVENT,
+		generation, wall_offset_ms);
 }
 
 cJSON *view_time(int64_t at_ms, int64_t wall_offset_ms)

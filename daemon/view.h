@@ -19,11 +19,12 @@ struct token;
 struct payload *view_token(struct token *token, int64_t wall_offset_ms);
 
 /* The tail of an event that tells of a profile's token, which it has; with the token itself if
- * with_value. The caller's; NULL when there is no memory. */
+ * with_value. Likewise. */
 struct payload *view_token_event(
 	const struct profile *profile, bool with_value, int64_t wall_offset_ms);
 
-/* The tail of another event of a profile; error NULL: nothing went wrong. Likewise. */
+/* The tail of another event of a profile; error NULL: nothing went wrong. The caller's; NULL when
+ * there is no memory. */
 struct payload *view_event(const struct event_error *error);
 
 /* Data of auth.getTokenInfo, the caller's; NULL when there is no memory. */

@@ -412,7 +412,7 @@ static void settle(
 		broker->n_failures++;
 		if (attempt->step == ATTEMPT_SENT) {
 			flight_store(&broker->flights, profile);
-			broker->flights.ops->ended(broker->flights.context, attempt, result);
+			tell_refused(&broker->flights, attempt, result);
 		}
 		return;
 	}

@@ -41,15 +41,28 @@ bool profile_set_add(struct profile_set *set, unsigned number)
 	return true;
 }
 
+/* The i-th 64 of them, as bits. */
+static uint64_t word_of(const struct profile_set *set, size_t i)
+{
+	if (i == 0) {
+		return set->first;
+	}
+	return i <= set->n_more ? set->more[i - 1] : 0;
+}
+
+bool profile_set_within(const struct profile_set *set, const struct profile_set *other)
+{
+	for (size_t i = 0; i <= set->n_more; i++) {
+		if (word_of(set, i) & ~word_of(other, i)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool profile_set_has(const struct profile_set *set, unsigned number)
 {
-	size_t i = number / BITS;
-	uint64_t word = set->first;
-
-	if (i > 0) {
-		word = i <= set->n_more ? set->more[i - 1] : 0;
-	}
-	return word >> number % BITS & 1;
+	return word_of(set, number / BITS) >> number % BITS & 1;
 }
 
 void profile_set_done(struct profile_set *set)

@@ -21,5 +21,8 @@ bool profile_set_add(struct profile_set *set, unsigned number);
 
 bool profile_set_has(const struct profile_set *set, unsigned number);
 
+/* Whether all that a set has is in another too. */
+bool profile_set_within(const struct profile_set *set, const struct profile_set *other);
+
 /* Empties it. */
 void profile_set_done(struct profile_set *set);

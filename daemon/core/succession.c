@@ -1,5 +1,6 @@
 #include "succession.h"
 
+#include "code.h"
 #include "flight.h"
 #include "grant.h"
 #include "profile.h"
@@ -7,6 +8,7 @@
 #include "roster.h"
 #include "schedule.h"
 #include "settings.h"
+#include "tell.h"
 #include "waiter.h"
 
 /* Whether the refresh token there is may be sent under the new settings, or there can be none. */
@@ -15,6 +17,15 @@ static bool keeps_login(const struct settings *old, const struct settings *setti
 	unsigned parts = old->grant->parts | settings->grant->parts;
 
 	return !(parts & GRANT_SESSION) || settings_same_session(old, settings);
+}
+
+/* What it begins with is no longer asked for, nor sent. */
+static void end_sign_ins(struct flights *flights, struct profile *old)
+{
+	if (old->provider.sign_in.asked || (old->code && old->code->origin != CODE_ORDERED)) {
+		tell_sign_in_overtaken(flights, old);
+	}
+	provision_end(flights, old);
 }
 
 /* Puts the settings of a profile that was made for them into the one that was there before. */
@@ -38,7 +49,7 @@ static void succeed(
 	} else {
 		flight_disown(flights, old);
 	}
-	provision_end(flights, old);
+	end_sign_ins(flights, old);
 	settings_unref(old->settings);
 	old->settings = settings;
 	profile_reset(old, now_ms);

@@ -5,6 +5,7 @@
 #include "code.h"
 #include "event.h"
 #include "flight.h"
+#include "profile.h"
 
 static void tell(const struct flights *flights, const struct profile *profile, enum event_kind kind,
 	const struct event_error *error)
@@ -35,17 +36,13 @@ static bool signs_in(const struct attempt *attempt)
 	return attempt->code && attempt->code->origin != CODE_ORDERED;
 }
 
-/* It brings nothing any more, whatever the server said. */
-static void tell_stale(const struct flights *flights, const struct attempt *attempt)
+void tell_sign_in_overtaken(const struct flights *flights, const struct profile *profile)
 {
-	if (signs_in(attempt)) {
-		tell(flights, attempt->profile, EVENT_SIGN_IN_FAILED,
-			&(struct event_error){
-				.verdict = GRANT_TEMPORARY,
-				.message =
-					"The profile was changed while its sign-in was under way",
-			});
-	}
+	tell(flights, profile, EVENT_SIGN_IN_FAILED,
+		&(struct event_error){
+			.verdict = GRANT_TEMPORARY,
+			.message = "The profile was changed while its sign-in was under way",
+		});
 }
 
 static void tell_why(const struct flights *flights, const struct profile *profile,
@@ -67,6 +64,11 @@ void tell_sign_in_failed(
 	tell_why(flights, profile, EVENT_SIGN_IN_FAILED, why);
 }
 
+void tell_logged_out(const struct flights *flights, const struct profile *profile)
+{
+	tell(flights, profile, EVENT_LOGGED_OUT, NULL);
+}
+
 /* A code that was refused says nothing about the profile; one whose login could not be kept does.
  */
 static void tell_all_failed(const struct flights *flights, const struct attempt *attempt,
@@ -74,6 +76,10 @@ static void tell_all_failed(const struct flights *flights, const struct attempt 
 {
 	bool needs_login = result->verdict == GRANT_LOGIN_REQUIRED;
 
+	if (attempt->profile->login.logged_out && !attempt->code) {
+		tell_logged_out(flights, attempt->profile); /* which an earlier daemon has stored */
+		return;
+	}
 	if (signs_in(attempt)) {
 		tell_failed(flights, attempt->profile, EVENT_SIGN_IN_FAILED, result);
 	}
@@ -91,9 +97,11 @@ void tell_token(const struct flights *flights, const struct profile *profile)
 	tell(flights, profile, EVENT_TOKEN_REFRESHED, NULL);
 }
 
-void tell_logged_out(const struct flights *flights, const struct profile *profile)
+void tell_refused(const struct flights *flights, const struct attempt *attempt,
+	const struct grant_result *result)
 {
-	tell(flights, profile, EVENT_LOGGED_OUT, NULL);
+	flights->ops->ended(flights->context, attempt, result);
+	tell_failed(flights, attempt->profile, EVENT_REFRESH_FAILED, result);
 }
 
 void tell_ended(const struct flights *flights, const struct attempt *attempt,
@@ -106,7 +114,10 @@ void tell_ended(const struct flights *flights, const struct attempt *attempt,
 		return;
 	}
 	if (attempt->stale) {
-		tell_stale(flights, attempt);
+		/* It brings nothing any more, whatever the server said. */
+		if (signs_in(attempt)) {
+			tell_sign_in_overtaken(flights, profile);
+		}
 	} else if (result->verdict == GRANT_GRANTED) {
 		if (signs_in(attempt)) {
 			tell(flights, profile, EVENT_SIGNED_IN, NULL);

@@ -13,11 +13,19 @@ struct profile;
 void tell_ended(const struct flights *flights, const struct attempt *attempt,
 	const struct grant_result *result);
 
+/* An attempt that was sent has failed, and what to send next is being asked for: its profile is not
+ * settled yet. */
+void tell_refused(const struct flights *flights, const struct attempt *attempt,
+	const struct grant_result *result);
+
 /* A profile has a new token. */
 void tell_token(const struct flights *flights, const struct profile *profile);
 
 /* The login of a profile is gone by request. */
 void tell_logged_out(const struct flights *flights, const struct profile *profile);
+
+/* The profile was changed, and with that a sign-in that was under way has ended. */
+void tell_sign_in_overtaken(const struct flights *flights, const struct profile *profile);
 
 /* A profile's provider has been asked for all that it can do, in vain; nobody was signed in there.
  * why is a sentence. */

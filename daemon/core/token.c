@@ -32,9 +32,11 @@ void token_free(struct token *token)
 
 void token_unrender(struct token *token)
 {
-	if (token->rendered) {
-		token->free_rendered(token->rendered);
-		token->rendered = NULL;
+	for (int i = 0; i < TOKEN_RENDERINGS; i++) {
+		if (token->rendered[i]) {
+			token->free_rendered(token->rendered[i]);
+			token->rendered[i] = NULL;
+		}
 	}
 }
 

@@ -8,6 +8,14 @@
 
 struct secret;
 
+/* In what it is handed out, as its owner renders it. */
+enum token_rendering {
+	TOKEN_IN_REPLY,
+	TOKEN_IN_EVENT,      /* with its value, */
+	TOKEN_TOLD_IN_EVENT, /* or without */
+	TOKEN_RENDERINGS,
+};
+
 struct token {
 	struct secret *value; /* owned */
 	int64_t sent_ms;      /* when the request was sent; the lifetime runs from there */
@@ -16,7 +24,7 @@ struct token {
 	int64_t refresh_ms;    /* when to renew it, set by who keeps it */
 	bool rejected;         /* an API answered 401 to it */
 	/* What its owner has rendered of it, so that handing it out costs nothing. */
-	void *rendered;
+	void *rendered[TOKEN_RENDERINGS]; /* NULL: not yet */
 	void (*free_rendered)(void *rendered);
 };
 

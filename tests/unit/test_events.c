@@ -275,8 +275,11 @@ START_TEST(line_is_rendered_once_and_shared)
 	ask(&peers[2], "{\"withToken\":true}");
 	grant("a", "t1");
 	ck_assert_ptr_eq(peers[0].last, peers[1].last);
-	ck_assert_ptr_eq(peers[0].last, peers[2].last); /* no token for it */
-	ck_assert_uint_eq(peers[0].last->refs, PEERS);
+	ck_assert_ptr_eq(peers[0].last, peers[2].last);    /* no token for it */
+	ck_assert_uint_eq(peers[0].last->refs, PEERS + 1); /* the token's own */
+	leave(&peers[0]);
+	ask(&peers[0], "{}");
+	ck_assert_ptr_eq(peers[0].last, peers[1].last); /* it is the state, too */
 	finish();
 }
 END_TEST
@@ -463,7 +466,8 @@ START_TEST(reload_tells_what_is_new_to_a_subscriber)
 	expect_part(&peers[1], "{\"data\":{\"profiles\":[\"a\",\"c\"],\"tokens\":[],");
 	expect_part(&peers[1], "\"profile\":\"a\"");
 	CONFIGURE("a", "user:1001 (*)", "b", "user:1001 (*)", "c", "user:1 (*)");
-	expect(&peers[1], "{\"event\":\"configReloaded\",\"profile\":null,\"data\":{}}");
+	expect(&peers[1], "{\"event\":\"configReloaded\",\"profile\":null,\"data\":{"
+			  "\"profiles\":[\"a\",\"b\"],\"tokens\":[]}}");
 	expect_part(&peers[1], "{\"event\":\"tokenRefreshed\",\"profile\":\"b\",");
 	expect_nothing(&peers[1]);
 	grant("c", "t1");
@@ -473,11 +477,36 @@ START_TEST(reload_tells_what_is_new_to_a_subscriber)
 	expect_part(&peers[1], "\"jwtToken\":\"t1\"");
 	expect_nothing(&peers[1]);
 	CONFIGURE("a", "user:1001 (*)", "b", "user:1001 (*)");
-	expect_part(&peers[1], "\"configReloaded\"");
+	expect_part(&peers[1], "\"data\":{\"profiles\":[\"a\",\"b\"],\"tokens\":[]}");
 	world_run_until(world.now_ms + HOUR_MS * 3 / 4);
 	grant("a", "t2");
 	expect(&peers[1], "{\"event\":\"tokenRefreshed\",\"profile\":\"a\",\"data\":{"
 			  "\"expiration\":\"1970-01-01T01:45:00.000Z\",\"generation\":2}}");
+	finish();
+}
+END_TEST
+
+/* It would wait in vain, else. */
+START_TEST(who_loses_a_profile_or_a_token_is_told_whatever_it_asked_for)
+{
+	begin();
+	CONFIGURE("a", "user:1001 (*, auth.getJwtToken)", "b", "user:1001 (*)");
+	world_run_until(1000);
+	ask(&peers[1], "{\"events\":[\"signedIn\"],\"withToken\":true}");
+	ask(&peers[2], "{\"events\":[\"signedIn\"]}");
+	peers[1].n_read = peers[2].n_read = 1;
+	CONFIGURE("a", "user:1001 (*)", "b", "user:1001 (*)");
+	expect(&peers[1], "{\"event\":\"configReloaded\",\"profile\":null,\"data\":{"
+			  "\"profiles\":[\"a\",\"b\"],\"tokens\":[]}}");
+	expect_nothing(&peers[2]);
+	CONFIGURE("a", "user:1001 (*)");
+	for (int i = 1; i <= 2; i++) {
+		expect(&peers[i], "{\"event\":\"configReloaded\",\"profile\":null,\"data\":{"
+				  "\"profiles\":[\"a\"],\"tokens\":[]}}");
+	}
+	ck_assert_ptr_eq(peers[1].last, peers[2].last);
+	CONFIGURE("a", "user:1001 (*, auth.getJwtToken)", "b", "user:1001 (*)");
+	expect_nothing(&peers[1]);
 	finish();
 }
 END_TEST
@@ -550,6 +579,22 @@ START_TEST(state_does_not_count_as_unread)
 }
 END_TEST
 
+/* Nobody gets room for more by not reading. */
+START_TEST(reload_leaves_the_limit_of_what_is_unread)
+{
+	begin();
+	CONFIGURE("a", "user:1001 (*)");
+	ask(&peers[1], "{}");
+	peers[1].unread = EVENTS_UNREAD_MAX;
+	CONFIGURE("a", "user:1001 (*)");
+	ck_assert(!peers[1].dismissed);
+	peers[1].unread++;
+	CONFIGURE("a", "user:1001 (*)");
+	ck_assert(peers[1].dismissed);
+	finish();
+}
+END_TEST
+
 START_TEST(time_out_drops_subscribers_alone)
 {
 	begin();
@@ -576,6 +621,9 @@ START_TEST(end_of_the_daemon_is_told)
 	events_end(events);
 	expect_part(&peers[1], "\"error\":{\"code\":\"shutting_down\",\"retryable\":true");
 	expect_part(&peers[2], "\"error\":{\"code\":\"shutting_down\",\"retryable\":true");
+	ask(&peers[0], "{}");
+	expect_part(&peers[0], "{\"code\":\"shutting_down\",\"retryable\":true,\"retryAfter\":1}");
+	grant("a", "t1");
 	expect_nothing(&peers[0]);
 	finish();
 }
@@ -602,7 +650,9 @@ UNIT_MAIN("events", subscriber_hears_each_event_once_and_in_order, line_is_rende
 	privileged_may_wait_for_the_first_profile, wrong_parameters_are_refused_and_change_nothing,
 	second_subscription_takes_the_place_of_the_first, nothing_is_heard_behind_an_unsubscription,
 	reload_tells_what_is_new_to_a_subscriber,
+	who_loses_a_profile_or_a_token_is_told_whatever_it_asked_for,
 	subscription_that_a_reload_forbids_ends_with_the_reason,
 	subscriber_that_does_not_read_is_dropped_with_the_reason_and_no_other,
-	state_does_not_count_as_unread, time_out_drops_subscribers_alone, end_of_the_daemon_is_told,
+	state_does_not_count_as_unread, reload_leaves_the_limit_of_what_is_unread,
+	time_out_drops_subscribers_alone, end_of_the_daemon_is_told,
 	who_leaves_costs_the_others_nothing)

@@ -41,4 +41,22 @@ START_TEST(set_has_what_was_added_and_nothing_else)
 }
 END_TEST
 
-UNIT_MAIN("profile_set", each_profile_is_new_once, set_has_what_was_added_and_nothing_else)
+START_TEST(set_is_within_another_that_has_all_of_it)
+{
+	struct profile_set small = {0}, large = {0};
+
+	for (int i = 0; i < NUMBERS; i++) {
+		ck_assert(profile_set_within(&small, &large));
+		ck_assert(profile_set_within(&large, &small));
+		profile_set_add(&large, numbers[i]);
+		ck_assert(profile_set_within(&small, &large));
+		ck_assert(!profile_set_within(&large, &small));
+		profile_set_add(&small, numbers[i]);
+	}
+	profile_set_done(&small);
+	profile_set_done(&large);
+}
+END_TEST
+
+UNIT_MAIN("profile_set", each_profile_is_new_once, set_has_what_was_added_and_nothing_else,
+	set_is_within_another_that_has_all_of_it)

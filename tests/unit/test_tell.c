@@ -1,5 +1,6 @@
 #include "core/tell.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/profile.h"
@@ -201,18 +202,18 @@ START_TEST(code_that_the_provider_was_asked_for_is_no_sign_in)
 }
 END_TEST
 
-START_TEST(nothing_is_told_while_the_provider_has_something_left_to_do)
+START_TEST(login_is_not_required_while_the_provider_has_something_left_to_do)
 {
 	ask_provider();
 	world_bring(ERRAND_CODE, "c");
 	world_fail(world_attempt(), GRANT_LOGIN_REQUIRED, 0);
 	ck_assert_ptr_nonnull(world.errands[ERRAND_REAUTHENTICATE]);
-	ck_assert_uint_eq(world.n_heard, 0);
+	ck_assert_int_eq((int)expect(1, EVENT_REFRESH_FAILED)->verdict, (int)GRANT_LOGIN_REQUIRED);
 	world_bring(ERRAND_REAUTHENTICATE, NULL);
 	world_bring(ERRAND_CODE, "c2");
 	world_run_until(world.now_ms + 1000);
 	world_fail(world_attempt(), GRANT_LOGIN_REQUIRED, 0);
-	ck_assert_str_eq(expect(2, EVENT_AUTH_ERROR)->message, "it failed");
+	ck_assert_str_eq(expect(3, EVENT_AUTH_ERROR)->message, "it failed");
 	ck_assert_int_eq((int)world_heard(1)->kind, (int)EVENT_LOGIN_REQUIRED);
 	world_end();
 }
@@ -226,6 +227,61 @@ START_TEST(provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that)
 	ck_assert_int_eq((int)expect(2, EVENT_AUTH_ERROR)->verdict, (int)GRANT_LOGIN_REQUIRED);
 	ck_assert_int_eq((int)world_heard(1)->kind, (int)EVENT_LOGIN_REQUIRED);
 	ck_assert_str_eq(world_heard(0)->message, world_heard(1)->message);
+	world_end();
+}
+END_TEST
+
+START_TEST(refused_refresh_token_is_told_before_the_provider_is_asked)
+{
+	ask_provider();
+	world_bring(ERRAND_CODE, "c");
+	world_grant_login(world_attempt(), "t", HOUR_MS, "r");
+	world_run_until(world.now_ms + HOUR_MS * 3 / 4);
+	world_fail(world_attempt(), GRANT_LOGIN_REQUIRED, 0);
+	ck_assert_ptr_nonnull(world.errands[ERRAND_CODE]);
+	ck_assert_str_eq(expect(2, EVENT_REFRESH_FAILED)->message, "it failed");
+	world_bring(ERRAND_CODE, "c2");
+	world_run_until(world.now_ms + 1000);
+	world_grant_login(world_attempt(), "t2", HOUR_MS, "r2");
+	ck_assert_uint_eq(expect(3, EVENT_TOKEN_REFRESHED)->generation, 2);
+	world_end();
+}
+END_TEST
+
+START_TEST(sign_in_that_a_reload_ends_is_told)
+{
+	struct settings *settings;
+	struct caller caller;
+
+	ask_provider();
+	world_decline(ERRAND_CODE, "no", true);
+	caller_ask_sign_in(&caller, broker_find(world.broker, "p"));
+	ck_assert_ptr_nonnull(world.errands[ERRAND_SIGN_IN]);
+	settings = fixture_settings("p");
+	settings->grant = grant_find("pkce");
+	free(settings->client_id);
+	settings->client_id = strdup("another");
+	world_configure(&settings, 1);
+	ck_assert_ptr_nonnull(
+		strstr(expect(3, EVENT_SIGN_IN_FAILED)->message, "changed while its sign-in was"));
+	world_end();
+}
+END_TEST
+
+START_TEST(logout_is_told_also_when_it_is_found_in_the_store)
+{
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	profile = profile_of("authorization_code");
+	world_plant(profile, "planted", HOUR_MS);
+	caller_log_out(&caller, profile);
+	ck_assert_int_eq((int)expect(3, EVENT_LOGGED_OUT)->verdict, (int)GRANT_NONE);
+	world_crash();
+	world.n_heard = 0;
+	profile_of("authorization_code");
+	expect(1, EVENT_LOGGED_OUT);
 	world_end();
 }
 END_TEST
@@ -253,6 +309,8 @@ UNIT_MAIN("tell", each_token_is_told_once_with_its_generation,
 	sign_in_that_cannot_be_kept_is_told_as_both_and_its_token_once_it_is,
 	planted_token_is_told_and_the_sign_in_that_it_overtakes,
 	code_that_the_provider_was_asked_for_is_no_sign_in,
-	nothing_is_told_while_the_provider_has_something_left_to_do,
+	login_is_not_required_while_the_provider_has_something_left_to_do,
 	provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that,
+	refused_refresh_token_is_told_before_the_provider_is_asked,
+	sign_in_that_a_reload_ends_is_told, logout_is_told_also_when_it_is_found_in_the_store,
 	nothing_is_told_of_a_profile_that_is_gone)

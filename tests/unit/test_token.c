@@ -55,15 +55,16 @@ START_TEST(what_was_rendered_goes_with_the_token)
 {
 	struct token *token = make(0, 1000);
 
-	token->rendered = &freed;
+	token->rendered[TOKEN_IN_REPLY] = &freed;
+	token->rendered[TOKEN_TOLD_IN_EVENT] = &freed;
 	token->free_rendered = count_free;
 	token_unrender(token);
-	ck_assert_uint_eq(freed, 1);
-	token_unrender(token);
-	ck_assert_uint_eq(freed, 1);
-	token->rendered = &freed;
-	token_free(token);
 	ck_assert_uint_eq(freed, 2);
+	token_unrender(token);
+	ck_assert_uint_eq(freed, 2);
+	token->rendered[TOKEN_IN_EVENT] = &freed;
+	token_free(token);
+	ck_assert_uint_eq(freed, 3);
 	token_free(NULL);
 }
 END_TEST
