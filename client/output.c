@@ -34,43 +34,60 @@ int64_t output_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int output_json(const cJSON *data)
+/* Both return a text, which is the caller's, to be wiped; NULL when there is no memory. */
+static char *render_json(const cJSON *data, size_t *ret_len)
 {
 	/* Written in place: growing would leave copies of a token behind. Untouched pages are free
 	 * of cost. */
-	__attribute__((cleanup(output_free_secret))) char *text = malloc(JSON_SIZE);
-	size_t len = 0;
+	char *text = malloc(JSON_SIZE);
 
 	if (!text) {
-		return output_fail_memory();
+		return NULL;
 	}
 	if (!cJSON_PrintPreallocated((cJSON *)data, text, JSON_SIZE - 1, false)) {
 		explicit_bzero(text, JSON_SIZE);
-		return output_fail_memory();
+		free(text);
+		return NULL;
 	}
-	len = strlen(text);
-	memcpy(text + len, "\n", 2);
-	return print_out(text, len + 1);
+	*ret_len = strlen(text);
+	memcpy(text + *ret_len, "\n", 2);
+	*ret_len += 1;
+	return text;
+}
+
+static char *render_text(const cJSON *data, show_data *print, size_t *ret_len)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_len);
+
+	if (!out) {
+		return NULL;
+	}
+	print(out, data, output_now_ms());
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+char *output_render(bool json, const cJSON *data, show_data *print, size_t *ret_len)
+{
+	return json ? render_json(data, ret_len) : render_text(data, print, ret_len);
 }
 
 int output_data(bool json, const cJSON *data, show_data *print)
 {
-	char *text = NULL;
 	size_t len = 0;
-	FILE *out = NULL;
-	int status = EXIT_STATUS_FAILURE;
+	__attribute__((cleanup(output_free_secret))) char *text = output_render(
+		json, data, print, &len);
 
-	if (json) {
-		return output_json(data);
-	}
-	out = open_memstream(&text, &len);
-	if (!out) {
-		return output_fail_memory();
-	}
-	print(out, data, output_now_ms());
-	status = fclose(out) == 0 ? print_out(text, len) : output_fail_memory();
-	free(text);
-	return status;
+	return text ? print_out(text, len) : output_fail_memory();
+}
+
+int output_json(const cJSON *data)
+{
+	return output_data(true, data, NULL);
 }
 
 int output_line(const char *prefix, const char *text)

@@ -10,7 +10,11 @@
 
 #include "client/show.h"
 
-/* All return an exit status; where it is not EXIT_STATUS_DONE, people were told why. */
+/* As print writes it, or as one line of JSON; the caller's, with output_free_secret(). NULL when
+ * there is no memory. */
+char *output_render(bool json, const cJSON *data, show_data *print, size_t *ret_len);
+
+/* These return an exit status; where it is not EXIT_STATUS_DONE, people were told why. */
 
 /* As one line of JSON. */
 int output_json(const cJSON *data);

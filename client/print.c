@@ -119,7 +119,7 @@ void print_prompt(const char *text)
 	dprintf(STDERR_FILENO, "%s", text);
 }
 
-int print_out(const char *bytes, size_t len)
+int print_bytes(const char *bytes, size_t len)
 {
 	signal(SIGPIPE, SIG_IGN);
 	while (len > 0) {
@@ -134,9 +134,18 @@ int print_out(const char *bytes, size_t len)
 
 			poll(&ready, 1, -1);
 		} else if (errno != EINTR) {
-			print_error("cannot write to standard output: %s", strerror(errno));
-			return EXIT_STATUS_FAILURE;
+			return -errno;
 		}
 	}
-	return EXIT_STATUS_DONE;
+	return 0;
+}
+
+int print_out(const char *bytes, size_t len)
+{
+	int r = print_bytes(bytes, len);
+
+	if (r < 0) {
+		print_error("cannot write to standard output: %s", strerror(-r));
+	}
+	return r < 0 ? EXIT_STATUS_FAILURE : EXIT_STATUS_DONE;
 }

@@ -24,6 +24,9 @@ void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Text for a person at the terminal, on stderr, as it stands. */
 void print_prompt(const char *text);
 
-/* Writes all bytes to stdout; SIGPIPE is ignored from then on. Returns EXIT_STATUS_DONE, or
- * EXIT_STATUS_FAILURE when it has told people what went wrong. */
+/* Writes all bytes to stdout; SIGPIPE is ignored from then on. Returns 0 or -errno. */
+int print_bytes(const char *bytes, size_t len);
+
+/* The same. Returns EXIT_STATUS_DONE, or EXIT_STATUS_FAILURE when it has told people what went
+ * wrong. */
 int print_out(const char *bytes, size_t len);

@@ -107,6 +107,16 @@ int stream_next(struct stream *stream, int64_t deadline_ms, char **ret_line, siz
 	return 0;
 }
 
+int stream_pause(int64_t until_ms)
+{
+	int r = 0;
+
+	while (r == 0) {
+		r = wait_for(-1, 0, until_ms);
+	}
+	return r == CONNECTION_TIMEOUT ? 0 : r;
+}
+
 void stream_close(struct stream *stream)
 {
 	if (stream->fd >= 0) {

@@ -26,5 +26,9 @@ int stream_open(struct stream *stream, struct connection *connection, const char
  * *ret_line is without its LF, NUL-terminated at *ret_len, and lives until the next call. */
 int stream_next(struct stream *stream, int64_t deadline_ms, char **ret_line, size_t *ret_len);
 
+/* Waits until then on CLOCK_MONOTONIC, or until nobody reads standard output any more. Returns 0,
+ * STREAM_UNHEARD or -errno. */
+int stream_pause(int64_t until_ms);
+
 /* For locals: __attribute__((cleanup(stream_close))). Takes one that is all zero but fd -1. */
 void stream_close(struct stream *stream);

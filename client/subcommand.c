@@ -144,7 +144,8 @@ static const struct subcommand subcommands[] = {
 		"\n"
 		"Prints what happens to PROFILE, or to all profiles that you may hear of, in a\n"
 		"line each and as it happens: new tokens, failures, sign-ins. It begins with how\n"
-		"they are, and ends by Ctrl-C, or when gctokend does. No token is printed.\n"
+		"they are, and goes on until Ctrl-C; when gctokend is restarted it says so and\n"
+		"connects again. No token is printed.\n"
 		"\n"
 		"  --json            each line as JSON, as gctokend sends it\n"},
 	{"reload", command_reload, 0, false, false,

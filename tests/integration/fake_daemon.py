@@ -104,8 +104,9 @@ class Daemon:
         self.requests.append(json.loads(line))
 
     def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
 
 
 @pytest.fixture

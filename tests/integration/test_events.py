@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -199,6 +200,66 @@ def test_token_that_a_browser_brings_is_told(server):
         daemon.secrets.add("browsers-token")
         daemon.ask("auth.authorize", {"token": "browsers-token", "state": state, "expiresIn": 3600})
         assert expect(connection, "tokenRefreshed")["jwtToken"] == "browsers-token"
+
+
+# ---- gctoken watch
+
+
+@contextlib.contextmanager
+def watching(daemon, *arguments):
+    """gctoken watch, and what it prints."""
+    with subprocess.Popen([os.environ["GCTOKEN"], "watch", *arguments, "--socket", daemon.socket], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_watch_prints_what_happens_and_goes_on_with_the_next_daemon(daemon):
+    with watching(daemon, "--timeout", "60") as process:
+        assert re.search(r"default: new token, time left .*, generation 1$", process.stdout.readline())
+        daemon.ask("auth.refresh")
+        assert "generation 2" in process.stdout.readline()
+        assert daemon.end() == 0
+        told = process.stderr.readline()
+        assert "shutting down" in told and "connecting again" in told
+        daemon.start()
+        assert "default: new token" in process.stdout.readline()
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        assert "closed the connection; connecting again" in process.stderr.readline()
+        daemon.start()
+        assert "default: new token" in process.stdout.readline()
+        assert daemon.ask("auth.logout")["data"]["state"] == "login_required"
+        assert process.stdout.readline().endswith("default: logged out\n")
+
+
+def test_watch_prints_json_of_one_profile(server):
+    with Daemon(profile(server, "one") + profile(server, "two")) as daemon:
+        for name in ("one", "two"):
+            daemon.wait_state("fresh", name)
+        with watching(daemon, "two", "--json") as process:
+            for generation in (1, 2, 3):
+                event = json.loads(process.stdout.readline())
+                plant(daemon, f"of-the-other-{generation}-12345", "one")
+                plant(daemon, f"of-this-one-{generation}-12345", "two")
+                assert (event["event"], event["profile"]) == ("tokenRefreshed", "two")
+                assert event["data"]["generation"] == generation and "jwtToken" not in event["data"]
+
+
+@NEEDS_ROOT
+def test_watch_ends_when_a_reload_takes_away_what_it_asked_for(server):
+    with Daemon(profile(server, allow=f"user:{ALICE} (*), user:0 (auth.getJwtToken)")) as daemon:
+        daemon.wait_state("fresh")
+        with subprocess.Popen([os.environ["GCTOKEN"], "watch", "--socket", daemon.socket], text=True, user=ALICE, group=ALICE,
+                              extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            assert "new token" in process.stdout.readline()
+            daemon.write_config(profile(server, allow=f"user:{BOB} (*)"))
+            assert "data" in daemon.ask("system.reload")
+            assert process.wait(60) == 4
+            assert "you may no longer subscribe" in process.stderr.read()
 
 
 # ---- who may
