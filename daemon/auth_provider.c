@@ -98,6 +98,7 @@ void auth_provider_register(struct call *call)
 	unsigned errands;
 
 	read_commands(call->given[PARAMETER_COMMANDS], &errands);
+	providers_notice(call->shared->providers, call->profile);
 	if (!is_vacant(call)) {
 		return;
 	}

@@ -49,6 +49,8 @@ struct session_ops {
 	/* Takes back what has not begun to leave, and closes the connection behind what has, and
 	 * behind what is put out from now on. */
 	void (*dismiss)(struct session *session);
+	/* Whether nobody is there any more, which the session may not have been told yet. */
+	bool (*gone)(const struct session *session);
 };
 
 /* Somebody who is told when a session ends. */

@@ -88,8 +88,13 @@ static void dismiss(struct session *session)
 	peer_dismiss(client_of(session)->peer);
 }
 
+static bool is_gone(const struct session *session)
+{
+	return peer_is_gone(client_of((struct session *)session)->peer);
+}
+
 static const struct session_ops session_ops = {
-	send_answer, count_pending, find_unit, close_session, count_unread, dismiss};
+	send_answer, count_pending, find_unit, close_session, count_unread, dismiss, is_gone};
 
 static bool on_line(void *context, char *line, size_t len, int64_t now_ms)
 {

@@ -170,15 +170,20 @@ static void plugin_drop(struct plugin *plugin, const char *why)
 	}
 }
 
+static void plugin_leave(struct plugin *plugin)
+{
+	if (plugin->registered && !plugin->started) {
+		tell(plugin, "is the provider of this profile no more");
+	}
+	plugin_drop(plugin, "it has ended");
+}
+
 static void plugin_ended(struct session_tie *tie)
 {
 	struct plugin *plugin = (struct plugin *)((char *)tie - offsetof(struct plugin, tie));
 	const struct providers *providers = plugin->providers;
 
-	if (plugin->registered && !plugin->started) {
-		tell(plugin, "is the provider of this profile no more");
-	}
-	plugin_drop(plugin, "it has ended");
+	plugin_leave(plugin);
 	providers->ops->changed(providers->context);
 }
 
@@ -453,6 +458,16 @@ void providers_judge(struct providers *providers)
 		plugin_dismiss(plugin, ERROR_ACCESS_DENIED,
 			"The configuration was reloaded, and you may no longer be the provider of "
 			"this profile");
+	}
+}
+
+void providers_notice(struct providers *providers, const struct profile *profile)
+{
+	struct plugin *plugin = find_plugin(providers, profile->settings->name);
+
+	if (plugin && !plugin->started && plugin->session->ops->gone(plugin->session)) {
+		session_untie(&plugin->tie);
+		plugin_leave(plugin);
 	}
 }
 

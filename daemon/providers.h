@@ -62,6 +62,10 @@ void providers_judge(struct providers *providers);
 void providers_tick(struct providers *providers, int64_t now_ms);
 int64_t providers_next(const struct providers *providers);
 
+/* Somebody is about to become the profile's provider: it may be the one there was, whose old
+ * connection has ended before the loop has come to it. */
+void providers_notice(struct providers *providers, const struct profile *profile);
+
 /* The session that is the profile's provider, or, when it has not registered yet, was started to
  * become it; NULL: there is none. */
 struct session *providers_session(

@@ -66,7 +66,6 @@ void revoker_cancel(struct revocation *revocation)
 
 void revoker_log(const struct revocation *revocation)
 {
-	bool is_logout = revocation->number > 0;
 	bool failed = revocation->why[0] != '\0';
 	struct log_event event = {
 		.level = failed ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
@@ -74,7 +73,7 @@ void revoker_log(const struct revocation *revocation)
 		.profile = revocation->settings->name,
 	};
 
-	if (!is_logout) {
+	if (revocation->late) {
 		log_event(&event, "%s%s",
 			failed ? "what came after the logout was not revoked: "
 			       : "what came after the logout was revoked",

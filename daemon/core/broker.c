@@ -126,7 +126,7 @@ void broker_restore(
 {
 	char why[GRANT_MESSAGE_SIZE];
 
-	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
+	flight_recall(&broker->flights, profile, NULL, why); /* or its next attempt tells why not */
 	past_restore(profile, past, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	broker->next_ms = now_ms;
@@ -180,6 +180,9 @@ void broker_wait(struct broker *broker, struct profile *profile, enum waiter_kin
 	waiter->kind = kind;
 	waiter->profile = profile;
 	waiter->wait_ms = profile->settings->wait_max_ms;
+	if (kind == WAITER_LOGOUT && waiter->wait_ms < BROKER_LOGOUT_WAIT_MIN_MS) {
+		waiter->wait_ms = BROKER_LOGOUT_WAIT_MIN_MS;
+	}
 	waiter->deadline_ms = now_ms + waiter->wait_ms;
 	waiter_join(waiters_of(profile, kind), waiter);
 	broker_sooner(broker, waiter->deadline_ms);
@@ -277,7 +280,7 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 	if (broker->shutting_down) {
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
-	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
+	flight_recall(&broker->flights, profile, NULL, why); /* or its next attempt tells why not */
 	if (profile_flies(profile, now_ms)) {
 		return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 	}
@@ -343,7 +346,7 @@ struct answer broker_plant(
 		token_free(token);
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
-	flight_recall(&broker->flights, profile, why); /* or its next attempt tells why not */
+	flight_recall(&broker->flights, profile, NULL, why); /* or its next attempt tells why not */
 	flight_disown(&broker->flights, profile);
 	provision_end_order(&broker->flights, profile);
 	return_from_logout(broker, profile);

@@ -30,6 +30,7 @@ enum {
 	BROKER_REFRESH_GAP_MS =
 		10 * 1000,         /* between two auth.refresh of a profile that make a request */
 	BROKER_LOOK_GAP_MS = 1000, /* between two looks for new credentials */
+	BROKER_LOGOUT_WAIT_MIN_MS = 1000, /* the disk has at least this long to take a logout */
 };
 
 struct broker_want {

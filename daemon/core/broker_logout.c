@@ -135,6 +135,7 @@ void broker_revoke_late(
 
 	if (revocation) {
 		result->refresh_token = NULL;
+		revocation->late = true;
 		if (result->token) {
 			result->token->value = NULL;
 		}
@@ -142,23 +143,41 @@ void broker_revoke_late(
 	}
 }
 
+static void drop(struct broker *broker, struct revocation *revocation)
+{
+	const struct flights *flights = &broker->flights;
+	const struct settings *settings = revocation->settings;
+
+	LIST_REMOVE(revocation, link);
+	flights->ops->leave(flights->context, revocation);
+	if (revocation->step != REVOCATION_ENDED) {
+		snprintf(revocation->why, sizeof(revocation->why),
+			"The daemon ended before the login server %s had answered",
+			settings->token_host);
+	}
+	if (revocation->noting) {
+		snprintf(revocation->unsaved, sizeof(revocation->unsaved),
+			"Profile %s was logged out, but the daemon ended before this was stored",
+			settings->name);
+	}
+	flights->ops->left(flights->context, revocation);
+	revocation_free(revocation);
+}
+
 void broker_drop_revocations(struct broker *broker)
 {
 	struct revocation *revocation;
 
 	while ((revocation = LIST_FIRST(&broker->revocations))) {
-		LIST_REMOVE(revocation, link);
-		broker->flights.ops->leave(broker->flights.context, revocation);
-		revocation_free(revocation);
+		drop(broker, revocation);
 	}
 }
 
 /* ---- logouts */
 
-static const struct revocation *revocation_of(
-	const struct broker *broker, const struct profile *profile)
+static struct revocation *revocation_of(const struct broker *broker, const struct profile *profile)
 {
-	const struct revocation *revocation;
+	struct revocation *revocation;
 
 	LIST_FOREACH (revocation, &broker->revocations, link) {
 		if (revocation->number == profile->number) {
@@ -168,10 +187,13 @@ static const struct revocation *revocation_of(
 	return NULL;
 }
 
-/* Takes out of a profile what is to be revoked. NULL when there is no memory. */
-static struct revocation *take_tokens(struct profile *profile)
+/* Takes out of a profile, or of what was stored of it (NULL: nothing), what is to be revoked. NULL
+ * when there is no memory. */
+static struct revocation *take_tokens(struct profile *profile, struct token *stored)
 {
-	struct token *token = profile->held ? profile->held : profile->token;
+	struct token *token = profile->held    ? profile->held
+			      : profile->token ? profile->token
+					       : stored;
 	struct revocation *revocation = revocation_new(
 		profile->settings, token ? token->value : NULL, profile->login.refresh_token);
 
@@ -184,6 +206,13 @@ static struct revocation *take_tokens(struct profile *profile)
 		}
 	}
 	return revocation;
+}
+
+/* Whether nothing has come since that another logout could end. */
+static bool is_logged_out(const struct profile *profile)
+{
+	return profile->login.logged_out && !profile->attempt && !profile->code &&
+	       !provider_is_busy(&profile->provider) && !profile->provider.sign_in.asked;
 }
 
 /* Whoever waits for a token or a sign-in does so in vain. */
@@ -199,19 +228,25 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 {
 	struct flights *flights = &broker->flights;
 	char why[GRANT_MESSAGE_SIZE];
-	struct revocation *revocation;
+	struct revocation *earlier, *revocation;
+	struct token *stored = NULL;
 
 	if (broker->shutting_down) {
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
-	if (revocation_of(broker, profile)) {
+	earlier = revocation_of(broker, profile);
+	if (earlier && is_logged_out(profile)) {
 		return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_LOGOUT};
 	}
-	flight_recall(flights, profile, why); /* what cannot be read cannot be revoked */
-	revocation = take_tokens(profile);
+	flight_recall(flights, profile, &stored, why); /* what cannot be read cannot be revoked */
+	revocation = take_tokens(profile, stored);
+	token_free(stored);
 	if (!revocation) {
 		return (struct answer){
 			.outcome = OUTCOME_UNAVAILABLE, .text = "The daemon is out of memory"};
+	}
+	if (earlier) {
+		earlier->number = 0; /* whoever waits for it waits for the last one */
 	}
 	flight_abandon(flights, profile);
 	provision_end(flights, profile);
@@ -233,6 +268,7 @@ static void expire(struct broker *broker, struct profile *profile, int64_t now_m
 	struct answer answer = {.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
 	const struct revocation *revocation;
 	char why[GRANT_MESSAGE_SIZE];
+	int64_t wait_s;
 
 	waiters_take_due(&profile->logouts, &expired, now_ms);
 	if (expired.n == 0) {
@@ -240,10 +276,11 @@ static void expire(struct broker *broker, struct profile *profile, int64_t now_m
 	}
 	revocation = revocation_of(broker, profile);
 	if (revocation && !revocation->noting) {
+		wait_s = TAILQ_FIRST(&expired.queue)->wait_ms / 1000;
 		snprintf(why, sizeof(why),
 			"The login server %s has not answered within %" PRId64
-			" seconds; it is still asked to revoke",
-			profile->settings->token_host, profile->settings->wait_max_ms / 1000);
+			" second%s; it is still asked to revoke",
+			profile->settings->token_host, wait_s, wait_s == 1 ? "" : "s");
 		answer = (struct answer){.outcome = OUTCOME_LOGGED_OUT, .text = why};
 	}
 	waiters_answer(&expired, &answer);

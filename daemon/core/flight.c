@@ -134,7 +134,8 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 		grant_fail(&result, GRANT_PERMANENT, "%s", problem);
 	} else if (settings->grant->parts & GRANT_DEPLOYMENT) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
-			"Profile %s needs a sign-in: bring what comes of it by auth.authorize",
+			"Profile %s needs a sign-in: start the provider that brings what comes of "
+			"it, or bring it by auth.authorize",
 			settings->name);
 	} else if (settings->grant->parts & GRANT_BROWSER) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
@@ -205,10 +206,11 @@ static bool load(struct flights *flights, struct profile *profile, struct token 
 	return profile->loaded || !(profile->settings->grant->parts & GRANT_SESSION);
 }
 
-bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE])
+bool flight_recall(struct flights *flights, struct profile *profile, struct token **ret_token,
+	char why[GRANT_MESSAGE_SIZE])
 {
 	struct token *token = NULL;
-	bool done = load(flights, profile, &token, why);
+	bool done = load(flights, profile, ret_token ? ret_token : &token, why);
 
 	token_free(token);
 	return done;

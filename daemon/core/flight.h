@@ -133,9 +133,11 @@ void flight_stored(
 void flight_keep_of_gone(
 	struct flights *flights, struct attempt *attempt, struct grant_result *result);
 
-/* Reads back what was stored of a profile's login, unless that was done. False with a sentence when
- * it cannot be read. */
-bool flight_recall(struct flights *flights, struct profile *profile, char why[GRANT_MESSAGE_SIZE]);
+/* Reads back what was stored of a profile's login, unless that was done, and of its token where
+ * somebody wants that (ret_token is not NULL; it stays as it is where there is none). False with a
+ * sentence when it cannot be read. */
+bool flight_recall(struct flights *flights, struct profile *profile, struct token **ret_token,
+	char why[GRANT_MESSAGE_SIZE]);
 
 /* Makes durable what a profile is now, where it is to outlive the daemon; nobody waits for it. */
 void flight_store(struct flights *flights, const struct profile *profile);

@@ -437,12 +437,12 @@ void grant_say_logged_out(const struct settings *settings, char text[GRANT_MESSA
 	} else {
 		snprintf(text, GRANT_MESSAGE_SIZE, "Profile %s was logged out; %s: gctoken %s %s",
 			name,
-			parts & GRANT_PLANTED ? "give it a token"
-			: parts & GRANT_CODE  ? "sign in again"
-					      : "fetch another token",
-			parts & GRANT_PLANTED ? "set-token"
-			: parts & GRANT_CODE  ? "authorize"
-					      : "refresh",
+			parts & GRANT_PLANTED   ? "give it a token"
+			: parts & GRANT_BROWSER ? "sign in again"
+						: "fetch another token",
+			parts & GRANT_PLANTED   ? "set-token"
+			: parts & GRANT_BROWSER ? "login"
+						: "refresh",
 			name);
 	}
 }

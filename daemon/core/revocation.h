@@ -38,6 +38,7 @@ struct revocation {
 	bool revoked;                 /* the server takes neither any more */
 	char why[GRANT_MESSAGE_SIZE]; /* a sentence: why not; "": there was nothing, or it is */
 	unsigned number;              /* of the profile whose logout waits for it, 0: none does */
+	bool late;                    /* it came of an attempt that a logout had overtaken */
 	bool noting;                  /* the logout is being made durable */
 	char unsaved[GRANT_MESSAGE_SIZE]; /* why it could not be; "": it is */
 	void *context;                    /* the owner's */

@@ -120,10 +120,14 @@ static void read_assertion(const struct config_values *values, struct settings *
 		config_values_error(values, CONFIG_KEY_ORG_NAME,
 			"this is missing; write the name of the organization in Genesys Cloud");
 	}
-	if (settings->auth_provider_command || access_grants(settings->allow, ACCESS_REGISTER)) {
+	if (config_secrets_written(values, SETTINGS_ASSERTION)) {
 		config_secrets_read(values, SETTINGS_ASSERTION, settings);
-	} else {
-		config_secrets_require(values, SETTINGS_ASSERTION, settings);
+	} else if (!settings->auth_provider_command &&
+		   !access_grants(settings->allow, ACCESS_REGISTER)) {
+		config_values_error(values, CONFIG_KEY_ASSERTION_FILE,
+			"this is missing; write assertion_file (a path) or assertion_credential (a "
+			"credential of the service), or who brings it: auth_provider_command, or a "
+			"rule of allow that names authProvider.register");
 	}
 }
 

@@ -264,8 +264,7 @@ static void keep_rest(struct peer *peer)
 	}
 }
 
-/* Whether the other side has closed both halves, so that nobody is there to answer. */
-static bool is_gone(const struct peer *peer)
+bool peer_is_gone(const struct peer *peer)
 {
 	struct pollfd pollfd = {.fd = peer->fd};
 
@@ -340,7 +339,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
 		return;
 	}
 	if (peer->armed == PEER_WATCH) {
-		if (is_gone(peer)) {
+		if (peer_is_gone(peer)) {
 			peer_close(peer);
 		}
 		return;

@@ -62,6 +62,9 @@ void peer_send(struct peer *peer, const char *head, size_t head_len, struct payl
 /* How many bytes are out and have not left. */
 size_t peer_unread(const struct peer *peer);
 
+/* Whether the other side has closed both halves, so that nobody is there to answer. */
+bool peer_is_gone(const struct peer *peer);
+
 /* Takes back what has not begun to leave, and reads no more: behind what has begun, and what is put
  * out from now on, the peer is closed. */
 void peer_dismiss(struct peer *peer);

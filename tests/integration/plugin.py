@@ -1,4 +1,4 @@
-"""A provider as a test plays it, line by line, so that it can do anything wrong that one can.
+"""A provider as a test plays it, line by line, so that it can do anything wrong that one can, and the daemon that asks it.
 
     with Plugin(daemon, "default") as plugin:
         command = plugin.command("getAuthCode")
@@ -11,8 +11,9 @@ import json
 import socket
 import urllib.parse
 
-from daemon import SLOWNESS, Connection
+from daemon import SLOWNESS, Daemon, profile
 
+REDIRECT_URI = "http://localhost:8400/back"
 ALL = ["getAuthCode", "reAuthenticate", "signIn"]
 WITHOUT_SIGN_IN = ALL[:2]
 VERIFIER = "v" * 43
@@ -80,7 +81,7 @@ class Plugin:
 
     def silent(self, seconds=0.3):
         """Whether nothing comes for that long."""
-        self.connection.socket.settimeout(seconds * SLOWNESS)
+        self.connection.socket.settimeout(seconds * SLOWNESS or 0.001)
         try:
             return not self.commands and self.connection.socket.recv(1, socket.MSG_PEEK) == b"never"
         except TimeoutError:
@@ -89,7 +90,19 @@ class Plugin:
             self.connection.socket.settimeout(30 * SLOWNESS)
 
 
-def new_code(daemon, server, client="app", redirect_uri="http://localhost:8400/back"):
+def section(server, name="default", client="app", **keys):
+    """A profile whose codes a provider brings."""
+    return profile(server, name, client, None, **{
+        "grant": "pkce", "redirect_uri": REDIRECT_URI, "authorize_url": server.http + "/oauth/authorize", **keys})
+
+
+def serving(server, **keys):
+    """A daemon with that profile alone. Its provider and callers have time enough, unless told otherwise."""
+    return Daemon(section(server, **{
+        "auth_code_timeout": 300, "sign_in_timeout": 3600, "refresh_token_wait_max": 300, **keys}))
+
+
+def new_code(daemon, server, client="app", redirect_uri=REDIRECT_URI):
     """What a person's login at the sandbox brings, as a provider tells it."""
     query = urllib.parse.urlencode({
         "response_type": "code", "client_id": client, "redirect_uri": redirect_uri, "state": "of-the-plugin",
@@ -97,3 +110,27 @@ def new_code(daemon, server, client="app", redirect_uri="http://localhost:8400/b
     code = server.visit(f"{server.http}/oauth/authorize?{query}")["code"]
     daemon.secrets.add(code)
     return {"authCode": code, "redirectUri": redirect_uri, "codeVerifier": VERIFIER}
+
+
+def bring(plugin, server, name="getAuthCode"):
+    """Answers the next command, which has to be that one, with a good code."""
+    plugin.answer(plugin.command(name), new_code(plugin.daemon, server))
+
+
+def sent(server):
+    """The grant_type of each token request so far."""
+    return [request["fields"]["grant_type"] for request in server.requests()]
+
+
+def ask_in_background(daemon, request="auth.getJwtToken", **parameters):
+    """A caller who waits for the answer."""
+    connection = daemon.connect()
+    connection.send(request, parameters or None)
+    return connection
+
+
+def expect_login_required(daemon, text, profile="default"):
+    info = daemon.wait_state("login_required", profile)
+    assert text in info["lastError"]["message"], info
+    error = daemon.get(profile)
+    assert error["code"] == "login_required" and not error["retryable"] and text in error["text"], error

@@ -11,29 +11,18 @@ import pytest
 from callers import ALICE, NEEDS_ROOT, ask_as, code
 from daemon import SLOWNESS, Daemon, profile
 from fdstore import FdStore
+from messenger import AUTHORIZE, EXCHANGE, REDIRECT_URI, REFRESH, REVOKE, gateway
+from messenger import section as deployment
 from sandbox import Sandbox
 
-LOGOUT, AUTHORIZE = "auth.logout", "auth.authorize"
-REDIRECT_URI = "https://brand.example/back"
-TOKEN = "/api/v2/webdeployments/token/"
-EXCHANGE, REFRESH, REVOKE = TOKEN + "oauthcodegrantjwtexchange", TOKEN + "refresh", TOKEN + "revoke"
+LOGOUT = "auth.logout"
 TOKENS_ME, RFC_7009 = "/api/v2/tokens/me", "/oauth/revoke"
 SECRET = "s3cret-of-the-client"
-
-
-def gateway(server):
-    """The keys of a profile that make the sandbox Genesys Cloud."""
-    parts = urllib.parse.urlsplit(server.http)
-    return {"token_url": None, "gateway_protocol": "http", "gateway_host": parts.hostname, "gateway_port": parts.port}
 
 
 def machine(server, name="default", **keys):
     """Client credentials, at Genesys Cloud."""
     return profile(server, name, **{**gateway(server), **keys})
-
-
-def deployment(server, name="default", **keys):
-    return profile(server, name, None, None, grant="messenger", deployment_id="deployment", **{**gateway(server), **keys})
 
 
 def person(server, name="default", **keys):

@@ -1,35 +1,21 @@
 """The messenger's JWTs: exchanged for what a sign-in at the brand brings, renewed by their refresh token, and gone with it."""
 
-import base64
 import contextlib
-import json
 import time
-import urllib.parse
 
 import pytest
 
 from callers import code
-from daemon import PACE, SLOWNESS, Daemon, profile
+from daemon import PACE, Daemon, profile
+from messenger import AUTHORIZE, EXCHANGE, REDIRECT_URI, REFRESH, claims_of, code_of, paths, requests_of, running, sign_in
 from plugin import Plugin, new_code
 from sandbox import Sandbox
 
-AUTHORIZE = "auth.authorize"
-REDIRECT_URI = "https://brand.example/back"
-TOKEN = "/api/v2/webdeployments/token/"
-EXCHANGE, REFRESH = TOKEN + "oauthcodegrantjwtexchange", TOKEN + "refresh"
 # RFC 7636 appendix B.
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 LIFE_S = 5 * PACE
 MINUTE_S = 60
-
-
-def section(server, name="default", deployment="deployment", **keys):
-    """A profile of a deployment at the sandbox."""
-    parts = urllib.parse.urlsplit(server.http)
-    return profile(server, name, None, None, **{
-        "token_url": None, "grant": "messenger", "deployment_id": deployment, "gateway_protocol": "http",
-        "gateway_host": parts.hostname, "gateway_port": parts.port, **keys})
 
 
 @pytest.fixture
@@ -39,52 +25,10 @@ def server():
         yield sandbox
 
 
-@contextlib.contextmanager
-def running(server, **keys):
-    bodies = "[logging]\nlog_request_body = true\nlog_response_body = true\n"
-    with Daemon(section(server, **keys) + bodies) as daemon:
-        yield daemon
-
-
 @pytest.fixture
 def daemon(server):
     with running(server) as daemon:
-        daemon.wait_state("login_required")
         yield daemon
-
-
-def code_of(daemon, server, **query):
-    """A code as the brand's login would bring it."""
-    query = {"client_id": "deployment", "redirect_uri": REDIRECT_URI, "response_type": "code", **query}
-    brought = server.visit(server.http + "/oauth/authorize?" + urllib.parse.urlencode(query))["code"]
-    daemon.secrets.add(brought)
-    return brought
-
-
-def sign_in(daemon, server):
-    return daemon.ask(AUTHORIZE, {"code": code_of(daemon, server), "redirectUri": REDIRECT_URI})
-
-
-def requests_of(daemon, server):
-    """The requests so far; what is secret in them and in their sessions may stand in no log."""
-    requests = server.requests()
-    for request in requests:
-        fields = request["fields"] or {}
-        for holder in (fields, fields.get("oauth", {})):
-            for name in ("code", "codeVerifier", "nonce", "idToken", "refreshToken"):
-                if name in holder:
-                    daemon.secrets.add(holder[name])
-    for session in server.sessions():
-        daemon.secrets |= {token["refresh_token"] for token in session["refresh_tokens"]}
-    return requests
-
-
-def paths(requests):
-    return [request["path"] for request in requests]
-
-
-def claims_of(jwt):
-    return json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
 
 
 # What a sign-in brings
@@ -193,19 +137,24 @@ def test_a_refused_code_is_login_required_with_what_the_server_said(daemon, serv
 # Going on
 
 
-def test_a_jwt_is_kept_fresh_for_a_minute_by_its_refresh_token(server):
+def keep(daemon, server, seconds):
+    """Has the JWT used all the time; all that were seen."""
+    end, seen = time.monotonic() + seconds, []
+    while time.monotonic() < end:
+        jwt = daemon.get()
+        assert isinstance(jwt, str), jwt
+        assert server.check(jwt)["active"]
+        if jwt not in seen:
+            seen.append(jwt)
+        time.sleep(0.25)
+    return seen
+
+
+def test_a_jwt_is_kept_fresh_for_a_minute_by_its_refresh_token_and_then_by_exactly_one_code(server):
     server.client("deployment", auth="none", refresh_tokens="kept", expires_in=LIFE_S)
-    with running(server) as daemon:
-        daemon.wait_state("login_required")
-        sign_in(daemon, server)
-        end, seen = time.monotonic() + MINUTE_S, []
-        while time.monotonic() < end:
-            jwt = daemon.get()
-            assert isinstance(jwt, str), jwt
-            assert server.check(jwt)["active"]
-            if jwt not in seen:
-                seen.append(jwt)
-            time.sleep(0.25)
+    with running(server, refresh_token_wait_max=60) as daemon, Plugin(daemon) as plugin:
+        plugin.answer(plugin.command("getAuthCode"), new_code(daemon, server, "deployment", REDIRECT_URI))
+        seen = keep(daemon, server, MINUTE_S)
         requests = requests_of(daemon, server)
         assert paths(requests)[0] == EXCHANGE and set(paths(requests)[1:]) == {REFRESH}
         # A refresh at 75 % of a life of 5 s, give or take 5 %, and no other request.
@@ -213,12 +162,24 @@ def test_a_jwt_is_kept_fresh_for_a_minute_by_its_refresh_token(server):
         assert len(seen) >= MINUTE_S / LIFE_S
         session, = server.sessions("deployment")
         assert [token["used"] for token in session["refresh_tokens"]] == [len(requests) - 1]
+        assert plugin.silent(0)
+
+        server.end(session["refresh_tokens"][0]["refresh_token"])
+        before = len(server.requests())
+        command = plugin.command("getAuthCode")
+        with daemon.connect() as caller:
+            caller.send("auth.getJwtToken")
+            plugin.answer(command, new_code(daemon, server, "deployment", REDIRECT_URI))
+            daemon.secrets.add(caller.reply()["data"]["jwtToken"])
+        keep(daemon, server, 2 * LIFE_S)
+        refused, exchange, *refreshes = paths(requests_of(daemon, server)[before:])
+        assert (refused, exchange, set(refreshes)) == (REFRESH, EXCHANGE, {REFRESH})
+        assert plugin.silent(0)
 
 
 def test_a_new_refresh_token_takes_the_place_of_the_old_one(server):
     server.client("deployment", auth="none", refresh_tokens="burned", expires_in=LIFE_S)
     with running(server) as daemon:
-        daemon.wait_state("login_required")
         sign_in(daemon, server)
         server.wait(lambda stats: stats["tokens_issued"] == 3, 2 * LIFE_S)
         daemon.wait_state("fresh")
@@ -237,53 +198,6 @@ def test_the_refresh_token_outlives_the_daemon(daemon, server):
     assert paths(requests_of(daemon, server)) == [EXCHANGE, REFRESH]
 
 
-def refresh(daemon):
-    """Asks for another token, with the current one still valid."""
-    return daemon.ask("auth.refresh")
-
-
-@pytest.mark.parametrize("rule", [{"status": 401}, {"status": 400, "body": '{"code":"x","message":"ended"}'}, {"status": 403}])
-def test_a_refused_refresh_clears_both_tokens(daemon, server, rule):
-    sign_in(daemon, server)
-    assert server.check(daemon.get())["active"]
-    server.rule({"match": {"path": REFRESH}, "times": 1, **rule})
-    assert code(refresh(daemon)) == "login_required"
-    info = daemon.info()
-    assert (info["state"], info["expiration"]) == ("login_required", None)
-    assert daemon.get()["code"] == "login_required"
-    daemon.end()
-    daemon.start()  # nor has the disk anything of it
-    daemon.wait_state("login_required")
-    assert paths(requests_of(daemon, server)) == [EXCHANGE, REFRESH]
-    assert sign_in(daemon, server)["data"]["state"] == "fresh"
-    requests_of(daemon, server)
-
-
-@pytest.mark.parametrize("rule", [{"close": "before_headers"}, {"reset": True}, {"status": 503}, {"status": 429},
-                                  {"preset": "html"}, {"preset": "cut_json"}])
-def test_a_refresh_that_fails_in_passing_clears_nothing(daemon, server, rule):
-    sign_in(daemon, server)
-    jwt = daemon.get()
-    server.rule({"match": {"path": REFRESH}, **rule})
-    with daemon.connect() as connection:
-        connection.send("auth.refresh")
-        daemon.wait_state("failing")
-        assert daemon.get() == jwt
-        server.rules([])
-        assert connection.reply()["data"]["generation"] == 2
-    assert daemon.get() != jwt
-    requests_of(daemon, server)
-
-
-def test_a_server_that_is_away_clears_nothing(daemon, server):
-    sign_in(daemon, server)
-    jwt = daemon.get()
-    requests_of(daemon, server)
-    server.down()
-    assert code(refresh(daemon)) == "upstream_unavailable"
-    assert daemon.get() == jwt and daemon.info()["state"] == "failing"
-
-
 def test_many_callers_make_one_request(daemon, server):
     server.rule({"times": 1, "delay_ms": 500})
     with contextlib.ExitStack() as stack:
@@ -297,28 +211,6 @@ def test_many_callers_make_one_request(daemon, server):
         assert len(tokens) == 1 and waiting.reply()["data"]["state"] == "fresh"
     daemon.secrets |= tokens
     assert paths(requests_of(daemon, server)) == [EXCHANGE]
-
-
-@pytest.mark.parametrize("rule,why", [
-    ({"claims": {"exp": None}}, "default_lifetime"),
-    ({"claims": {"exp": 1000000000}}, "has expired"),
-    ({"omit": ["jwt"]}, "it has no jwt"),
-    ({"members": {"jwt": ["x"]}}, "it has no jwt"),
-])
-def test_an_answer_without_a_usable_jwt_is_told(daemon, server, rule, why):
-    server.rule({"times": 1, **rule})
-    reply = sign_in(daemon, server)
-    assert code(reply) == "upstream_unavailable" and why in reply["errorMessage"]
-    requests_of(daemon, server)
-
-
-def test_a_clock_of_the_server_that_is_off_does_not_shorten_the_life(daemon, server):
-    server.rule({"times": 1, "date_skew_s": -86400})
-    data = sign_in(daemon, server)["data"]
-    issued, expires = (time.mktime(time.strptime(data[name][:19], "%Y-%m-%dT%H:%M:%S"))
-                       for name in ("issuedAt", "expiration"))
-    assert 598 <= expires - issued <= 602
-    requests_of(daemon, server)
 
 
 def test_a_provider_brings_codes_and_is_asked_for_another_when_the_session_has_ended(daemon, server):

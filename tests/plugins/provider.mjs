@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // A provider for gctokend: signs in at an authorization endpoint and brings the code.
 //
-//     provider.mjs AUTHORIZE_URL CLIENT_ID REDIRECT_URI                  as auth_provider_command
-//     provider.mjs AUTHORIZE_URL CLIENT_ID REDIRECT_URI SOCKET PROFILE   on its own
+//     provider.mjs AUTHORIZE_URL CLIENT_ID REDIRECT_URI                    as auth_provider_command
+//     provider.mjs AUTHORIZE_URL CLIENT_ID REDIRECT_URI SOCKET [PROFILE]   on its own
 //
-// It stands for what knows how people sign in where you are. This one only asks the endpoint, which has to say yes at
-// once, as one does that knows you by your address; login() is the place for anything else.
+// login() is the place for how people sign in where you are. This one only asks the endpoint, which
+// has to say yes at once, as one does that knows you by your address.
 
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -16,7 +16,7 @@ import readline from 'node:readline';
 const [authorizeUrl, clientId, redirectUri, socket, named] = process.argv.slice(2);
 const profile = named ?? process.env.GCTOKEN_PROFILE ?? 'default';
 
-function whereItLeads(url) {
+function leadsTo(url) {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? https : http).get(url, { timeout: 20000 }, (answer) => {
       answer.resume();
@@ -27,23 +27,24 @@ function whereItLeads(url) {
   });
 }
 
-// Goes to the authorization endpoint (RFC 6749 section 4.1, RFC 7636) and takes the code from where it leads.
+// A new code, as RFC 6749 section 4.1 and RFC 7636 have it.
 async function login() {
   const codeVerifier = crypto.randomBytes(64).toString('base64url');
   const state = crypto.randomBytes(16).toString('base64url');
+  const challenge = crypto.createHash('sha256').update(codeVerifier).digest('base64url');
   const url = new URL(authorizeUrl);
   url.search = new URLSearchParams({
     response_type: 'code', client_id: clientId, redirect_uri: redirectUri, state,
-    code_challenge: crypto.createHash('sha256').update(codeVerifier).digest('base64url'), code_challenge_method: 'S256',
+    code_challenge: challenge, code_challenge_method: 'S256',
   });
-  const back = new URLSearchParams((await whereItLeads(url)).split('?')[1]);
+  const back = new URLSearchParams((await leadsTo(url)).split('?')[1]);
   if (back.get('state') !== state || !back.has('code')) {
     throw new Error(back.get('error_description') ?? 'the login server did not lead back with a code');
   }
   return { authCode: back.get('code'), redirectUri, codeVerifier };
 }
 
-let latest; // what getAuthCode brings; a code is good for one exchange
+let latest; // the code of a login that nobody has asked for yet: it is good for one exchange
 
 const commands = {
   async getAuthCode() {
@@ -58,22 +59,22 @@ const commands = {
   signIn: login,
 };
 
+// Is the profile's provider until the connection ends.
 function serve(input, output) {
   const send = (message) => output.write(JSON.stringify(message) + '\n');
-  const lines = readline.createInterface({ input });
   send({ request: 'authProvider.register', parameters: { profile, commands: Object.keys(commands) } });
   send({ request: 'authProvider.ready', parameters: { profile } });
-  lines.on('line', async (line) => {
+  readline.createInterface({ input }).on('line', async (line) => {
     const { command, commandId, error, errorMessage } = JSON.parse(line);
-    if (error) {
+    if (command) {
+      try {
+        send({ commandId, data: await commands[command]() });
+      } catch (failure) {
+        send({ commandId, errorMessage: failure.message });
+      }
+    } else if (error) {
       console.error(`provider.mjs: ${errorMessage}`);
-      process.exit(1);
-    }
-    if (!command) return; // the answer to a request of ours
-    try {
-      send({ commandId, data: await commands[command]() });
-    } catch (failure) {
-      send({ commandId, errorMessage: failure.message });
+      if (!commandId) process.exit(1); // it is not our answer that was of no use: we are no provider
     }
   });
 }

@@ -179,7 +179,9 @@ START_TEST(organization_and_assertion_are_needed)
 		"error FILE:1: [profile a] org_name: this is missing; write the name of the "
 		"organization in Genesys Cloud\n"
 		"error FILE:1: [profile a] assertion_file: this is missing; write assertion_file "
-		"(a path) or assertion_credential (a credential of the service)\n");
+		"(a path) or assertion_credential (a credential of the service), or who brings "
+		"it: auth_provider_command, or a rule of allow that names "
+		"authProvider.register\n");
 	/* RFC 7522 knows no organization. */
 	config_fixture_write("assertion", "PHNhbWw+", 0600);
 	config_fixture_check(SAML_PROFILE "token_url = https://example.com/token\n"
@@ -213,7 +215,9 @@ START_TEST(assertion_may_come_from_a_provider)
 		"");
 	config_fixture_check(SAML_PROFILE "org_name = acme\nallow = user:root (*)\n",
 		"error FILE:1: [profile a] assertion_file: this is missing; write assertion_file "
-		"(a path) or assertion_credential (a credential of the service)\n");
+		"(a path) or assertion_credential (a credential of the service), or who brings "
+		"it: auth_provider_command, or a rule of allow that names "
+		"authProvider.register\n");
 }
 END_TEST
 

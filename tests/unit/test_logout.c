@@ -405,6 +405,120 @@ START_TEST(two_logouts_at_once_are_one)
 }
 END_TEST
 
+/* The server hangs at the first logout, and somebody has come back meanwhile. */
+START_TEST(a_second_logout_ends_what_began_after_the_first)
+{
+	struct profile *profile = signed_in("messenger");
+	struct caller first, second, sign_in;
+	struct revocation *earlier;
+
+	caller_log_out(&first, profile);
+	earlier = world_let_revocation_hang();
+	world_run_until(2000);
+	caller_sign_in(&sign_in, profile, "code");
+	world_grant_login(world_attempt(), "t2", HOUR_MS, "r2");
+	ck_assert_int_eq(sign_in.outcome, OUTCOME_TOKEN);
+	caller_log_out(&second, profile);
+	expect_logged_out(profile);
+	ck_assert(world_record("p")->logged_out);
+	ck_assert_str_eq(world_record("p")->refresh_token, "");
+	ck_assert_str_eq(secret_reveal(world.revoking->token), "t2");
+	ck_assert_uint_eq(world.n_heard_of[EVENT_LOGGED_OUT], 2);
+	world_revoked(204, NULL);
+	ck_assert(first.revoked && second.revoked);
+	world.revoking = earlier;
+	world_revoked(204, NULL);
+	ck_assert_uint_eq(world.left, 2);
+	ck_assert_uint_eq(first.answers + second.answers, 2);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_second_logout_ends_a_sign_in_that_began_after_the_first)
+{
+	struct profile *profile = signed_in("messenger");
+	struct caller first, second, sign_in;
+	struct attempt *attempt;
+
+	caller_log_out(&first, profile);
+	world_let_revocation_hang();
+	world_run_until(2000);
+	caller_sign_in(&sign_in, profile, "code");
+	attempt = world_attempt();
+	caller_log_out(&second, profile);
+	ck_assert_int_eq(sign_in.outcome, OUTCOME_LOGIN_REQUIRED);
+	ck_assert_int_eq(second.outcome, OUTCOME_LOGGED_OUT); /* there was no token yet */
+	world_grant_login(attempt, "t2", HOUR_MS, "r2");
+	ck_assert_str_eq(secret_reveal(world.revoking->token), "t2");
+	expect_logged_out(profile);
+	world_end();
+}
+END_TEST
+
+START_TEST(whoever_never_waits_is_answered_when_it_is_durable)
+{
+	struct settings *settings = settings_of("client_credentials");
+	struct profile *profile;
+	struct caller hasty, patient;
+
+	settings->wait_max_ms = 0;
+	world_begin(0);
+	world_configure(&settings, 1);
+	profile = broker_find(world.broker, "p");
+	world_grant(world_attempt(), "t1", HOUR_MS);
+	world.disk_is_slow = true;
+	caller_log_out(&hasty, profile);
+	world_settle();
+	ck_assert(hasty.waits);
+	world_noted();
+	world_run_until(BROKER_LOGOUT_WAIT_MIN_MS);
+	ck_assert_int_eq(hasty.outcome, OUTCOME_LOGGED_OUT);
+	ck_assert_ptr_nonnull(strstr(hasty.text, "has not answered within 1 second;"));
+	caller_log_out(&patient, profile);
+	world_revoked(200, NULL);
+	ck_assert_int_eq(patient.outcome, OUTCOME_LOGGED_OUT);
+	ck_assert(patient.revoked);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_stored_token_that_was_not_read_back_yet_is_revoked_too)
+{
+	struct settings *settings[] = {settings_of("client_credentials"), NULL};
+	struct caller caller;
+
+	settings[0]->persist_tokens = true;
+	world_begin(0);
+	world_configure(settings, 1);
+	world_grant(world_attempt(), "t1", HOUR_MS);
+	world_crash();
+	world.unprepared = "the secret is gone"; /* so that its first attempt ends before that */
+	settings[0] = settings_of("client_credentials");
+	settings[0]->persist_tokens = true;
+	world_configure(settings, 1);
+	world.unprepared = NULL;
+	caller_log_out(&caller, broker_find(world.broker, "p"));
+	ck_assert_str_eq(secret_reveal(world.revoking->token), "t1");
+	ck_assert_str_eq(world_record("p")->token, "");
+	world_revoked(200, NULL);
+	ck_assert(caller.revoked);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_server_that_has_not_answered_when_the_daemon_ends_is_told)
+{
+	struct profile *profile = signed_in("authorization_code");
+	struct caller caller;
+
+	caller_log_out(&caller, profile);
+	world_crash();
+	ck_assert_uint_eq(world.left, 1);
+	ck_assert_ptr_nonnull(strstr(world.left_why, "The daemon ended before"));
+	world_end();
+}
+END_TEST
+
 START_TEST(a_reload_that_takes_the_profile_away_answers_who_logged_out)
 {
 	struct settings *other = fixture_settings("q");
@@ -512,6 +626,11 @@ UNIT_MAIN("logout", a_logout_forgets_all_at_once_and_says_when_the_server_has_to
 	a_refresh_token_that_was_being_stored_is_revoked_too,
 	a_sign_in_that_is_under_way_is_ended_and_its_token_revoked,
 	a_new_sign_in_need_not_wait_for_what_comes_late, two_logouts_at_once_are_one,
+	a_second_logout_ends_what_began_after_the_first,
+	a_second_logout_ends_a_sign_in_that_began_after_the_first,
+	whoever_never_waits_is_answered_when_it_is_durable,
+	a_stored_token_that_was_not_read_back_yet_is_revoked_too,
+	a_server_that_has_not_answered_when_the_daemon_ends_is_told,
 	a_reload_that_takes_the_profile_away_answers_who_logged_out,
 	a_stop_waits_for_revocations_and_answers_who_logged_out,
 	secrets_that_cannot_be_read_are_told, a_provider_is_not_asked_for_who_has_logged_out,

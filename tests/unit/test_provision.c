@@ -14,6 +14,7 @@
 #include "world.h"
 
 #define HOUR_MS    (INT64_C(3600) * 1000)
+#define MINUTE_MS  (INT64_C(60) * 1000)
 #define CODE_MS    (INT64_C(30) * 1000)
 #define SIGN_IN_MS (INT64_C(600) * 1000)
 #define WAIT_MS    (INT64_C(10) * 1000)
@@ -142,6 +143,50 @@ START_TEST(as_long_as_a_refresh_token_is_taken_the_provider_is_not_asked)
 		world_grant(world_attempt(), "t2", 5000);
 	}
 	expect_asks(1, 0, 0);
+	world_end();
+}
+END_TEST
+
+/* A session is asked for a new token of 5 s whenever one is due, for a minute. Returns how often.
+ */
+static unsigned keep_for_a_minute(struct profile *profile, const char *refresh_token)
+{
+	int64_t end_ms = world.now_ms + MINUTE_MS;
+	struct caller caller;
+	unsigned n = 0;
+
+	for (; profile->due_ms <= end_ms; n++) {
+		world_run_until(profile->due_ms);
+		ck_assert_str_eq(secret_reveal(world_attempt()->refresh_token), refresh_token);
+		caller_get(&caller, profile, 0, NULL);
+		ck_assert_int_eq(caller.outcome, OUTCOME_TOKEN);
+		world_grant(world_attempt(), "t", 5000);
+	}
+	return n;
+}
+
+START_TEST(a_messengers_jwt_is_kept_by_its_refresh_token_alone_and_then_by_one_code)
+{
+	struct profile *profile = asked("messenger");
+	struct caller caller;
+
+	world_bring(ERRAND_CODE, "c1");
+	world_grant_login(world_attempt(), "t1", 5000, "r1");
+	ck_assert_uint_eq(keep_for_a_minute(profile, "r1"), 16); /* at 75 % of 5 s each */
+	expect_asks(1, 0, 0);
+	world_run_until(profile->due_ms);
+	refuse_session();
+	caller_get(&caller, profile, 0, NULL);
+	ck_assert(caller.waits); /* what was refused is worth nothing any more */
+	expect_asks(2, 0, 0);
+	world_bring(ERRAND_CODE, "c2");
+	pass_gap();
+	ck_assert_str_eq(sent(), "c2");
+	world_grant_login(world_attempt(), "t2", 5000, "r2");
+	ck_assert_str_eq(caller.token, "t2");
+	ck_assert_uint_eq(keep_for_a_minute(profile, "r2"), 16);
+	expect_asks(2, 0, 0);
+	expect_news(0, 0, 0);
 	world_end();
 }
 END_TEST
@@ -1014,6 +1059,7 @@ END_TEST
 
 UNIT_MAIN("provision", without_a_token_the_provider_is_asked_for_a_code_which_is_exchanged,
 	as_long_as_a_refresh_token_is_taken_the_provider_is_not_asked,
+	a_messengers_jwt_is_kept_by_its_refresh_token_alone_and_then_by_one_code,
 	a_refused_refresh_token_is_followed_by_one_code_and_callers_wait_through,
 	a_valid_token_is_handed_out_whatever_the_provider_does,
 	a_caller_waits_for_the_provider_no_longer_than_its_own_time,

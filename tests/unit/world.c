@@ -240,6 +240,7 @@ static void leave(void *context, struct revocation *revocation)
 static void left(void *context, const struct revocation *revocation)
 {
 	world.left++;
+	snprintf(world.left_why, sizeof(world.left_why), "%s", revocation->why);
 }
 
 static uint32_t chance(void *context)
@@ -392,6 +393,15 @@ void caller_log_out(struct caller *caller, struct profile *profile)
 {
 	*caller = (struct caller){0};
 	wait_if_told(caller, profile, broker_logout(world.broker, profile, world.now_ms));
+}
+
+struct revocation *world_let_revocation_hang(void)
+{
+	struct revocation *revocation = world.revoking;
+
+	ck_assert_ptr_nonnull(revocation);
+	world.revoking = NULL;
+	return revocation;
 }
 
 void world_noted(void)

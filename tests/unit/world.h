@@ -62,10 +62,11 @@ struct world {
 	unsigned declined;
 	struct heard heard[WORLD_HEARD_MAX];
 	unsigned n_heard, n_heard_of[EVENT_KINDS];
-	struct revocation *revoking; /* what is asked to be revoked, NULL: nothing */
-	struct revocation *noting;   /* the logout that the slow disk has not taken yet */
-	unsigned revocations;        /* requests so far */
-	unsigned left;               /* revocations that have ended */
+	struct revocation *revoking;       /* what is asked to be revoked, NULL: nothing */
+	struct revocation *noting;         /* the logout that the slow disk has not taken yet */
+	unsigned revocations;              /* requests so far */
+	unsigned left;                     /* revocations that have ended */
+	char left_why[GRANT_MESSAGE_SIZE]; /* why the last of them did not revoke, "": it did */
 	/* Hears each event too, when set. */
 	void (*on_news)(const struct profile *profile, enum event_kind kind,
 		const struct event_error *error);
@@ -134,6 +135,9 @@ void caller_log_out(struct caller *caller, struct profile *profile);
 
 /* The slow disk has taken the logout. */
 void world_noted(void);
+
+/* The server hangs: what is asked to be revoked is given to the caller, who may put it back. */
+struct revocation *world_let_revocation_hang(void);
 
 /* The answer to what is asked to be revoked: its status, 0: none comes. Where another token was
  * asked for first, 200 brings it. */
