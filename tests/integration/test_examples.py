@@ -10,6 +10,7 @@ import urllib.parse
 
 import pytest
 
+from callers import ALICE, BOB, NEEDS_ROOT, ask_as
 from daemon import Daemon, profile
 from plugin import REDIRECT_URI, sent, serving
 from sandbox import Sandbox
@@ -147,3 +148,14 @@ def test_a_client_of_the_readme_gets_a_token(server, language, command, last):
         done = subprocess.run([*command, f"{program}\n{last}"], capture_output=True, text=True, timeout=60)
         daemon.secrets.add(done.stdout.strip())
         assert done.returncode == 0 and server.check(done.stdout.strip())["active"], done.stderr
+
+
+@NEEDS_ROOT
+def test_rule_for_subscribers_in_the_manual_grants_what_it_says(server):
+    rule = block_with("daemon/gctokend.8.scd", "user:desk", "events.subscribe").removeprefix("allow = ").strip()
+    rule = rule.replace("user:desk", f"user:{ALICE}").replace("user:etl", f"user:{BOB}")
+    with Daemon(profile(server, allow=rule)) as daemon:
+        daemon.wait_state("fresh")
+        for uid, tokens in ((ALICE, []), (BOB, ["default"])):
+            reply = ask_as(daemon, uid, "events.subscribe", {"withToken": True})
+            assert (reply["data"]["profiles"], reply["data"]["tokens"]) == (["default"], tokens)
