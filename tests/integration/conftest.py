@@ -66,3 +66,9 @@ def daemon(server):
     with Daemon(profile(server)) as started:
         started.wait_state("fresh")
         yield started
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Without a wrapper: valgrind has an allocator of its own too, and keeps the environment that it was given."""
+    monkeypatch.delenv("GCTOKEND_WRAPPER", raising=False)

@@ -19,17 +19,17 @@ def gateway(server):
     return {"token_url": None, "gateway_protocol": "http", "gateway_host": parts.hostname, "gateway_port": parts.port}
 
 
-def section(server, name="default", deployment="deployment", **keys):
+def deployment(server, name="default", deployment_id="deployment", **keys):
     """A profile of a deployment at the sandbox."""
     return profile(server, name, None, None, **{
-        "grant": "messenger", "deployment_id": deployment, **gateway(server), **keys})
+        "grant": "messenger", "deployment_id": deployment_id, **gateway(server), **keys})
 
 
 @contextlib.contextmanager
 def running(server, **keys):
     """A daemon that logs all it can, with one profile that nobody has signed in to yet."""
     bodies = "[logging]\nlog_request_body = true\nlog_response_body = true\n"
-    with Daemon(section(server, **keys) + bodies) as daemon:
+    with Daemon(deployment(server, **keys) + bodies) as daemon:
         daemon.wait_state("login_required")
         yield daemon
 

@@ -1,100 +1,27 @@
-"""auth.logout and gctoken logout: token and session are forgotten, durably, and revoked where the server knows how."""
+"""auth.logout and gctoken logout: token and session are forgotten, and revoked where the server knows how."""
 
 import contextlib
 import json
 import os
 import time
-import urllib.parse
 
 import pytest
 
-from callers import ALICE, NEEDS_ROOT, ask_as, code
-from daemon import SLOWNESS, Daemon, profile
-from fdstore import FdStore
+from callers import ALICE, NEEDS_ROOT, ask_as, code, wait_until
+from daemon import PACE, SLOWNESS, Daemon, profile
+from logouts import (LOGOUT, RFC_7009, TOKENS_ME, agent, check_logged_out, code_for, dead, deployment, logout, machine,
+                     person, register, remember, revocations, running, sign_in, silence)
 from messenger import AUTHORIZE, EXCHANGE, REDIRECT_URI, REFRESH, REVOKE, gateway
-from messenger import section as deployment
 from sandbox import Sandbox
 
-LOGOUT = "auth.logout"
-TOKENS_ME, RFC_7009 = "/api/v2/tokens/me", "/oauth/revoke"
-SECRET = "s3cret-of-the-client"
-
-
-def machine(server, name="default", **keys):
-    """Client credentials, at Genesys Cloud."""
-    return profile(server, name, **{**gateway(server), **keys})
-
-
-def person(server, name="default", **keys):
-    """Codes and refresh tokens, at a server with RFC 7009."""
-    return profile(server, name, "web", SECRET, **{
-        "grant": "authorization_code", "redirect_uri": REDIRECT_URI, "authorize_url": server.http + "/oauth/authorize",
-        "revocation_url": server.http + RFC_7009, **keys})
-
-
-CLIENTS = {machine: "demo", deployment: "deployment", person: "web"}
+FOR_EVER_MS = 600000
 
 
 @pytest.fixture
 def server():
     with Sandbox() as sandbox:
-        sandbox.client("deployment", auth="none", refresh_tokens="kept", expires_in=600)
-        sandbox.client("web", SECRET, refresh_tokens="rotated")
+        register(sandbox)
         yield sandbox
-
-
-@contextlib.contextmanager
-def running(server, section, bodies=True, **keys):
-    """A daemon whose profile `default` has a token, whatever that takes."""
-    config = section(server, **keys)
-    if bodies:
-        config += "[logging]\nlog_request_body = true\nlog_response_body = true\n"
-    with Daemon(config) as daemon:
-        daemon.secrets.add(SECRET)
-        sign_in(daemon, server, section)
-        daemon.wait_state("fresh")
-        yield daemon
-        remember(daemon, server)
-
-
-def code_for(daemon, server, section):
-    query = {"client_id": CLIENTS[section], "redirect_uri": REDIRECT_URI, "response_type": "code"}
-    brought = server.visit(server.http + "/oauth/authorize?" + urllib.parse.urlencode(query))["code"]
-    daemon.secrets.add(brought)
-    return brought
-
-
-def sign_in(daemon, server, section):
-    if section is not machine:
-        reply = daemon.ask(AUTHORIZE, {"code": code_for(daemon, server, section), "redirectUri": REDIRECT_URI})
-        assert reply["data"]["state"] == "fresh", reply
-
-
-def remember(daemon, server):
-    """No token may stand in a log."""
-    daemon.secrets |= {token["refresh_token"] for session in server.sessions() for token in session["refresh_tokens"]}
-    daemon.secrets |= {each["token"] for each in server.revocations() if each["token"]}
-
-
-def logout(daemon):
-    reply = daemon.ask(LOGOUT)
-    assert "data" in reply, reply
-    return reply["data"]
-
-
-def revocations(server):
-    return [(each["method"], each["path"], each["status"]) for each in server.revocations()]
-
-
-def check_logged_out(daemon):
-    error = daemon.get()
-    assert error["code"] == "login_required" and "was logged out" in error["text"], error
-    info = daemon.info()
-    assert (info["state"], info["expiration"], info["refreshAt"]) == ("login_required", None, None)
-
-
-def dead(server, *tokens):
-    return not any(server.check(token)["active"] for token in tokens)
 
 
 # What is revoked
@@ -104,6 +31,7 @@ def dead(server, *tokens):
     (machine, [("DELETE", TOKENS_ME, 200)]),
     (deployment, [("DELETE", REVOKE, 204)]),
     (person, [("POST", RFC_7009, 200), ("POST", RFC_7009, 200)]),
+    (agent, [("DELETE", TOKENS_ME, 200)]),
 ])
 def test_token_and_session_are_gone_here_and_there(server, section, requests):
     with running(server, section) as daemon:
@@ -111,11 +39,9 @@ def test_token_and_session_are_gone_here_and_there(server, section, requests):
         data = logout(daemon)
         assert (data["state"], data["revoked"], data["revocationError"]) == ("login_required", True, None)
         assert dead(server, token) and revocations(server) == requests
-        assert [session["ended"] for session in server.sessions()] in ([], ["revoked"])
-        check_logged_out(daemon)
-        asked = server.stats()["token_requests"]
-        time.sleep(1.5)  # nothing comes back by itself
-        assert server.stats()["token_requests"] == asked
+        assert section is agent or [session["ended"] for session in server.sessions()] in ([], ["revoked"])
+        with silence(server):
+            check_logged_out(daemon)
         daemon.wait_log("logged out, and at the login server too")
 
 
@@ -167,8 +93,57 @@ def test_and_three_times_at_most(server):
         check_logged_out(daemon)
 
 
+def test_a_jwt_that_has_passed_is_renewed_first(server):
+    register(server, expires_in=4 * PACE)
+    with running(server, deployment, refresh_access_token="false") as daemon:
+        daemon.wait_state("disabled")
+        assert logout(daemon)["revoked"]
+        assert [each["path"] for each in server.requests()] == [EXCHANGE, REFRESH]
+        assert revocations(server) == [("DELETE", REVOKE, 204)]
+        assert server.sessions()[-1]["ended"] == "revoked"
+        check_logged_out(daemon)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_session_that_has_ended_at_the_server_is_as_good_as_revoked(server, status):
+    with running(server, deployment) as daemon:
+        server.rules([{"match": {"path": REVOKE}, "status": 401}, {"match": {"path": REFRESH}, "status": status}])
+        data = logout(daemon)
+        assert (data["revoked"], data["revocationError"]) == (True, None)
+        assert [each["path"] for each in server.requests()] == [EXCHANGE, REFRESH]
+        check_logged_out(daemon)
+
+
+def test_a_jwt_that_cannot_be_renewed_to_be_revoked_is_told(server):
+    with running(server, deployment) as daemon:
+        server.rules([{"match": {"path": REVOKE}, "status": 401}, {"match": {"path": REFRESH}, "status": 503}])
+        data = logout(daemon)
+        assert not data["revoked"] and "HTTP 503" in data["revocationError"]
+        assert [each["path"] for each in server.requests()] == [EXCHANGE, REFRESH]
+        check_logged_out(daemon)
+
+
+def test_without_a_refresh_token_a_jwt_that_the_server_does_not_take_is_as_good_as_revoked(server):
+    register(server, refresh_tokens="none")
+    with running(server, deployment) as daemon:
+        server.rule({"match": {"path": REVOKE}, "status": 401})
+        assert logout(daemon)["revoked"]
+        assert revocations(server) == [("DELETE", REVOKE, 401)]
+        check_logged_out(daemon)
+
+
+def test_at_genesys_cloud_a_token_that_is_not_taken_is_renewed_too(server):
+    with running(server, agent) as daemon:
+        server.rule({"match": {"path": TOKENS_ME}, "times": 1, "status": 401})
+        assert logout(daemon)["revoked"]
+        assert revocations(server) == [("DELETE", TOKENS_ME, 401), ("DELETE", TOKENS_ME, 200)]
+        assert [each["fields"]["grant_type"] for each in server.requests()] == ["authorization_code", "refresh_token"]
+
+
 @pytest.mark.parametrize("section,path", [(machine, TOKENS_ME), (deployment, REVOKE), (person, RFC_7009)])
-@pytest.mark.parametrize("rule", [{"status": 503}, {"close": "before_headers"}, {"reset": True}, {"status": 429}])
+@pytest.mark.parametrize("rule", [
+    {"status": 503}, {"close": "before_headers"}, {"reset": True}, {"status": 429}, {"close": "within_headers"},
+    {"redirect": "https://sign-in.example/"}, {"status": 404}, {"status": 500, "body": "<html>oops</html>"}])
 def test_a_server_that_fails_is_told_and_makes_it_no_less_of_a_logout(server, section, path, rule):
     with running(server, section) as daemon:
         server.rule({"match": {"path": path}, **rule})
@@ -186,8 +161,24 @@ def test_a_server_that_is_away_is_told(server):
         data = logout(daemon)
         assert not data["revoked"] and "cannot be reached" in data["revocationError"]
         check_logged_out(daemon)
+        done = daemon.gctoken("logout")
+        assert (done.returncode, done.stdout) == (0, "Logged out; there was nothing to revoke.\n")
         server.up()
-        server.client("deployment", auth="none", refresh_tokens="kept")
+        register(server)
+
+
+def test_a_server_that_never_answers_is_told_once_the_request_ends(server):
+    with running(server, deployment, request_timeout=PACE) as daemon:
+        server.rule({"match": {"path": REVOKE}, "times": 1, "drip": {"bytes": 1, "interval_ms": FOR_EVER_MS}})
+        data = logout(daemon)
+        assert not data["revoked"] and "cannot be reached" in data["revocationError"]
+        check_logged_out(daemon)
+
+
+def test_an_answer_that_comes_byte_by_byte_is_as_good_as_another(server):
+    with running(server, person) as daemon:
+        server.rule({"match": {"path": RFC_7009}, "drip": {"bytes": 10, "interval_ms": 10}})
+        assert logout(daemon)["revoked"]
 
 
 def test_a_server_that_hangs_delays_the_answer_to_the_wait_and_no_other_caller(server):
@@ -202,6 +193,34 @@ def test_a_server_that_hangs_delays_the_answer_to_the_wait_and_no_other_caller(s
         assert time.monotonic() - begun >= wait_s
         assert not data["revoked"] and "has not answered within 2 seconds" in data["revocationError"]
         daemon.wait_log("logged out, and at the login server too")
+
+
+def test_a_second_logout_ends_what_began_while_the_server_was_still_asked(server):
+    wait_s = 2
+    with running(server, deployment, refresh_token_wait_max=wait_s, request_timeout=60 * PACE) as daemon:
+        server.rule({"match": {"path": REVOKE}, "times": 1, "delay_ms": FOR_EVER_MS})
+        assert "has not answered within" in logout(daemon)["revocationError"]
+        sign_in(daemon, server, deployment)
+        token = daemon.get()
+        assert logout(daemon)["revoked"]
+        check_logged_out(daemon)
+        assert dead(server, token) and server.sessions()[-1]["ended"] == "revoked"
+        daemon.end()
+        assert "The daemon ended before the login server" in daemon.log()  # of the first
+        daemon.start()
+        daemon.wait_state("login_required")
+        check_logged_out(daemon)
+
+
+@pytest.mark.parametrize("section", [machine, deployment, person])
+def test_who_never_waits_can_log_out(server, section):
+    with running(server, section) as daemon:
+        daemon.write_config(section(server, refresh_token_wait_max=0))
+        assert "data" in daemon.ask("system.reload")
+        token = daemon.get()
+        assert logout(daemon)["state"] == "login_required"
+        wait_until(lambda: dead(server, token))
+        check_logged_out(daemon)
 
 
 # What comes late
@@ -225,6 +244,39 @@ def test_what_a_flight_brings_after_the_logout_is_revoked(server, section):
         remember(daemon, server)
 
 
+def test_all_who_wait_are_told_and_cost_no_request(server):
+    with Daemon(machine(server, grant="client_credentials")) as daemon, contextlib.ExitStack() as stack:
+        daemon.wait_state("fresh")
+        token = daemon.get()
+        server.rule({"times": 1, "delay_ms": 1000})
+        connections = [stack.enter_context(daemon.connect()) for _ in range(50)]
+        for connection in connections:
+            connection.send("auth.getJwtToken", {"rejectedToken": token})
+        wait_until(lambda: daemon.info()["waiters"] == 50 and server.stats()["in_flight"] == 1)
+        asked = server.stats()["token_requests"]
+        assert logout(daemon)["revoked"]
+        assert {code(connection.reply()) for connection in connections} == {"login_required"}
+        daemon.wait_log("what came after the logout was revoked", timeout=15)
+        assert server.stats()["token_requests"] == asked and len(server.revocations()) == 2
+        check_logged_out(daemon)
+        remember(daemon, server)
+
+
+@pytest.mark.parametrize("rule", [{"status": 401}, {"close": "within_body"}, {"preset": "html"}])
+def test_a_flight_that_brings_nothing_after_the_logout_is_the_end_of_it(server, rule):
+    with running(server, deployment) as daemon, daemon.connect() as connection:
+        server.rule({"match": {"path": REFRESH}, "times": 1, "delay_ms": 700, **rule})
+        connection.send("auth.refresh")
+        server.wait(lambda stats: stats["in_flight"] == 1)
+        assert logout(daemon)["revoked"]
+        assert code(connection.reply()) == "login_required"
+        with silence(server):
+            server.wait(lambda stats: stats["in_flight"] == 0)
+            check_logged_out(daemon)
+        assert [each["path"] for each in server.requests()] == [EXCHANGE, REFRESH]
+        assert len(server.revocations()) == 1
+
+
 def test_a_sign_in_that_is_under_way_ends_with_the_logout(server):
     with running(server, deployment) as daemon:
         server.rule({"times": 1, "delay_ms": 1500})
@@ -236,91 +288,6 @@ def test_a_sign_in_that_is_under_way_ends_with_the_logout(server):
         daemon.wait_log("what came after the logout was revoked", timeout=15)
         assert {session["ended"] for session in server.sessions()} == {"revoked"}
         check_logged_out(daemon)
-
-
-# How long it lasts
-
-
-@pytest.mark.parametrize("section", [machine, deployment, person])
-@pytest.mark.parametrize("crash", [False, True])
-def test_it_outlives_restarts_and_crashes(server, section, crash):
-    with running(server, section) as daemon:
-        logout(daemon)
-        asked = server.stats()["token_requests"]
-        if crash:
-            daemon.signal(9)
-            daemon.wait()
-        else:
-            daemon.end()
-        daemon.start()
-        daemon.wait_state("login_required")
-        check_logged_out(daemon)
-        assert code(daemon.ask("auth.getJwtToken")) == "login_required"
-        assert server.stats()["token_requests"] == asked
-
-
-def test_it_outlives_a_restart_by_a_service_manager(server):
-    with FdStore() as manager, Daemon(machine(server), environment=manager.environment) as daemon:
-        daemon.wait_state("fresh")
-        daemon.get()
-        logout(daemon)
-        asked = server.stats()["token_requests"]
-        for name in os.listdir(daemon.state):
-            if name.endswith(".state"):
-                os.remove(os.path.join(daemon.state, name))  # the manager's store alone knows
-        manager.restart(daemon)
-        daemon.wait_state("login_required")
-        check_logged_out(daemon)
-        assert server.stats()["token_requests"] == asked
-        remember(daemon, server)
-
-
-def test_a_refresh_ends_it_for_good_where_no_sign_in_is_needed(server):
-    with running(server, machine) as daemon:
-        logout(daemon)
-        assert daemon.ask("auth.refresh")["data"]["state"] == "fresh"
-        assert server.check(daemon.get())["active"]
-        assert not [name for name in os.listdir(daemon.state) if name.endswith(".state")]
-        daemon.end()
-        daemon.start()
-        daemon.wait_state("fresh")
-        daemon.get()
-
-
-@pytest.mark.parametrize("section", [deployment, person])
-def test_a_sign_in_ends_it_and_a_refresh_does_not_help(server, section):
-    with running(server, section) as daemon:
-        logout(daemon)
-        assert code(daemon.ask("auth.refresh")) == "login_required"
-        sign_in(daemon, server, section)
-        assert server.check(daemon.get())["active"]
-        daemon.end()
-        daemon.start()
-        daemon.wait_state("fresh")
-        daemon.get()
-
-
-def test_a_reload_with_new_credentials_does_not_end_it(server):
-    with running(server, machine, bodies=False) as daemon:
-        logout(daemon)
-        asked = server.stats()["token_requests"]
-        server.client("other", "other-secret")
-        daemon.write_config(machine(server, secret="another-secret"))
-        assert "data" in daemon.ask("system.reload")
-        daemon.wait_state("login_required")
-        check_logged_out(daemon)
-        assert server.stats()["token_requests"] == asked
-
-
-def test_a_disk_that_fails_is_told(server):
-    with running(server, machine) as daemon:
-        os.rmdir(daemon.state)
-        with open(daemon.state, "w", encoding="utf-8"):
-            pass
-        reply = daemon.ask(LOGOUT)
-        assert code(reply) == "internal" and "logged out" in reply["errorMessage"]
-        check_logged_out(daemon)
-        assert server.revocations()[-1]["status"] == 200
 
 
 # Who and how
