@@ -1,61 +1,22 @@
-"""Events: who subscribes hears what happens, once and in order, and who does not read costs nobody anything."""
+"""Events: who subscribes hears what happens, once and in order, and who may."""
 
 import contextlib
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
-import sys
-import time
 
 import pytest
 
-from callers import ALICE, BOB, NEEDS_ROOT, code, connect_as, wait_until
-from daemon import PACE, SLOWNESS, Daemon, profile
-from plugin import ALL, Plugin, new_code
-from sandbox import Sandbox
-from traffic import CACHED_MAX_S, in_background, peak_kib, slowest, timed
+from callers import ALICE, BOB, NEEDS_ROOT, code, connect_as
+from daemon import Daemon, profile
+from listening import SUBSCRIBE, UNSUBSCRIBE, expect, expect_end, plant, subscribed
+from plugin import ALL, REDIRECT_URI, Plugin, bring, new_code, serving
 
-SUBSCRIBE, UNSUBSCRIBE = "events.subscribe", "events.unsubscribe"
 KINDS = ["tokenRefreshed", "refreshFailed", "loginRequired", "signedIn", "signInFailed", "Auth.loggedOut",
          "Auth.authError", "configReloaded"]
 NOTHING_WRONG = {"code": None, "message": None, "upstreamError": None, "correlationId": None}
-REDIRECT_URI = "http://localhost:8400/back"
-
-
-@contextlib.contextmanager
-def subscribed(daemon, **parameters):
-    """A connection that has subscribed, and read the reply."""
-    with daemon.connect() as connection:
-        reply = connection.ask(SUBSCRIBE, parameters or None)
-        assert "data" in reply, reply
-        connection.subscription = reply["data"]
-        yield connection
-
-
-def plant(daemon, token, name="default"):
-    """A new token, without a request to any server."""
-    daemon.secrets.add(token)
-    reply = daemon.ask("auth.setAccessToken", {"profile": name, "token": token, "expiresIn": 3600})
-    assert reply["data"]["state"] == "fresh"
-    return reply["data"]["generation"]
-
-
-def expect(connection, event, name="default"):
-    """The next line is that event of that profile; its data."""
-    line = connection.reply()
-    assert list(line) == ["event", "profile", "data"], line
-    assert (line["event"], line["profile"]) == (event, name), line
-    return line["data"]
-
-
-def expect_end(connection, error_code):
-    """The next line is an error behind which no event comes."""
-    line = connection.reply()
-    assert code(line) == error_code and "referenceId" not in line, line
-    return line["errorMessage"]
 
 
 # ---- what is heard
@@ -164,9 +125,7 @@ def test_end_of_the_daemon_is_told(daemon):
 
 def test_what_a_provider_does_is_told(server):
     server.client("app", auth="none", pkce=True, refresh_tokens="rotated")
-    config = profile(server, "default", "app", None, grant="pkce", redirect_uri=REDIRECT_URI,
-                     authorize_url=server.http + "/oauth/authorize")
-    with Daemon(config) as daemon, Plugin(daemon, commands=ALL) as plugin:
+    with serving(server) as daemon, Plugin(daemon, commands=ALL) as plugin:
         with subscribed(daemon, events=[kind for kind in KINDS if kind != "tokenRefreshed"]) as connection:
             plugin.refuse(plugin.command("getAuthCode"), "nobody is there")
             for event in ("loginRequired", "Auth.authError"):
@@ -179,6 +138,24 @@ def test_what_a_provider_does_is_told(server):
             assert "the window was closed" in expect(connection, "signInFailed")["message"]
             assert "data" in plugin.publish("signedIn", new_code(daemon, server))
             assert expect(connection, "signedIn") == NOTHING_WRONG
+
+
+def test_refused_refresh_token_is_told_before_the_provider_has_helped(server):
+    server.client("app", auth="none", pkce=True, refresh_tokens="rotated")
+    with serving(server) as daemon, Plugin(daemon) as plugin:
+        bring(plugin, server)
+        daemon.wait_state("fresh")
+        with subscribed(daemon) as connection:
+            expect(connection, "tokenRefreshed")
+            server.end(server.sessions("app")[0]["refresh_tokens"][-1]["refresh_token"])
+            with daemon.connect() as waiting:
+                waiting.send("auth.refresh")
+                failed = expect(connection, "refreshFailed")
+                assert (failed["code"], failed["upstreamError"]) == ("login_required", "invalid_grant")
+                assert failed["correlationId"] and failed["message"]
+                bring(plugin, server)
+                assert expect(connection, "tokenRefreshed")["generation"] == 2
+                assert waiting.reply()["data"]["generation"] == 2
 
 
 def test_logout_is_told_and_the_way_back(daemon):
@@ -328,97 +305,3 @@ def test_bad_reload_ends_and_tells_nothing(daemon):
         assert code(daemon.ask("system.reload")) == "internal"
         plant(daemon, "after-the-reload-12345")
         expect(connection, "tokenRefreshed")
-
-
-# ---- many, and slow ones
-
-SUBSCRIBERS, TOKENS, PROFILES = 1000, 100, 25
-
-
-def allow_descriptors(n):
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert hard >= n, f"the hard limit of descriptors is below {n}"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
-
-
-def test_1000_subscribers_hear_each_of_100_refreshes_once_and_in_order():
-    lifetime = 2 * PACE
-    names = [f"p{i:02}" for i in range(PROFILES)]
-    clients = [{"id": name, "secret": f"{name}-secret", "expires_in": lifetime} for name in names]
-    with Sandbox(clients=clients) as server:
-        config = "".join(profile(server, name, name, f"{name}-secret") for name in names)
-        with Daemon(config + profile(server, "cached", "demo"), log_level="info") as daemon, subscribed(
-                daemon, withToken=True) as stuck:
-            for name in names + ["cached"]:
-                daemon.wait_state("fresh", name, timeout=20)
-            with subprocess.Popen(
-                    [sys.executable, os.path.join(os.path.dirname(__file__), "subscribers.py"), daemon.socket,
-                     str(SUBSCRIBERS), str(TOKENS)],
-                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                    preexec_fn=lambda: allow_descriptors(SUBSCRIBERS + 100)) as subscribers:
-                try:
-                    assert subscribers.stdout.readline() == "all have subscribed\n"
-                    worst, n = slowest(daemon, "cached", lambda: subscribers.poll() is not None)
-                    heard = json.loads(subscribers.stdout.read())
-                finally:
-                    subscribers.kill()
-            print(f"\n{SUBSCRIBERS} subscribers: {heard}; {n} cached requests meanwhile, the slowest {worst:.4f} s")
-            assert heard["faults"] == [] and heard["events"] >= TOKENS
-            assert heard["spread_s"] <= 1 * SLOWNESS
-            assert n > 50 / SLOWNESS and worst <= CACHED_MAX_S
-            # The one that has not read anything has lost nothing.
-            assert "data" in stuck.get("cached")
-
-
-def test_subscriber_that_does_not_read_is_dropped_with_the_reason_and_the_others_hear_all(daemon):
-    big = "x" * 60000
-    with subscribed(daemon, withToken=True) as silent, subscribed(daemon, withToken=True) as other:
-        expect(other, "tokenRefreshed")
-        before = peak_kib(daemon)
-        worst = 0
-        for n in range(40):  # more than twice what is kept for one, and what the kernel holds
-            took, generation = timed(plant, daemon, f"{big}{n:02}")
-            worst = max(worst, took)
-            assert expect(other, "tokenRefreshed")["generation"] == generation
-        assert worst <= 1 * SLOWNESS
-        assert peak_kib(daemon) - before < 16 * 1024
-        heard = []
-        while "event" in (line := silent.reply()):
-            heard.append(line["data"]["generation"])
-        assert code(line) == "rate_limited" and line["error"]["retryable"]
-        assert silent.line() == b""
-        assert heard == list(range(1, len(heard) + 1)) and 1 < len(heard) < 40
-        with subscribed(daemon) as again:
-            assert expect(again, "tokenRefreshed")["generation"] == 41
-
-
-def test_subscribers_that_come_while_tokens_do_miss_none(daemon):
-    """Each hears of all generations from the one in its state on."""
-    rounds = 60
-
-    def plant_all():
-        return [plant(daemon, f"planted-{n}-12345") for n in range(rounds)]
-
-    with contextlib.ExitStack() as stack:
-        planting = in_background(plant_all)
-        connections = []
-        while not planting.done():
-            connections.append(stack.enter_context(subscribed(daemon)))
-        last = planting.result()[-1]
-        assert len(connections) > 1
-        for connection in connections:
-            generation = expect(connection, "tokenRefreshed")["generation"]
-            while generation < last:
-                generation += 1
-                assert expect(connection, "tokenRefreshed")["generation"] == generation
-
-
-def test_subscribers_that_leave_cost_nothing(daemon):
-    for _ in range(200):
-        with subscribed(daemon):
-            pass
-    with subscribed(daemon) as connection:
-        expect(connection, "tokenRefreshed")
-        plant(daemon, "for-who-stayed-12345")
-        assert expect(connection, "tokenRefreshed")["generation"] == 2
-        wait_until(lambda: daemon.ask("system.getStatus")["data"]["connections"] == 2)

@@ -124,8 +124,9 @@ class Patience:
         self.daemon = daemon
         self.pool = ThreadPoolExecutor(max_workers=32)
         self.results = {}
-        for name in ("slow_reader", "silent_subscriber", "reader_in_steps", "half_a_request", "half_a_request_behind_a_whole_one",
-                     "byte_a_second", "blanks", "idle", "idle_after_a_request", "slow_but_complete",
+        for name in ("slow_reader", "silent_subscriber", "reader_in_steps", "half_a_request",
+                     "half_a_request_behind_a_whole_one", "half_a_request_of_a_subscriber", "byte_a_second", "blanks", "idle",
+                     "idle_after_a_request", "idle_subscriber", "slow_but_complete",
                      "half_a_request_while_reading_has_stopped", "waits", "others"):
             self.results[name] = self.pool.submit(getattr(self, name), daemon.connect())
 
@@ -187,6 +188,11 @@ class Patience:
         assert connection.reply()["data"]
         return self.seconds_until_closed(connection, begin)
 
+    def half_a_request_of_a_subscriber(self, connection):
+        """Events come meanwhile, and are read."""
+        assert "data" in connection.ask("events.subscribe", {"profiles": ["heard"]})
+        return self.half_a_request(connection)
+
     def byte_a_second(self, connection):
         return self.seconds_until_closed(connection, time.monotonic(), each_second=b"{")
 
@@ -203,6 +209,11 @@ class Patience:
         time.sleep(1)
         connection.send_raw(GET[20:] + b"\n\n")
         assert connection.reply()["data"]
+        return self.idle(connection)
+
+    def idle_subscriber(self, connection):
+        """Nothing happens that it has asked for."""
+        assert "data" in connection.ask("events.subscribe", {"profiles": ["heard"], "events": ["signedIn"]})
         return self.idle(connection)
 
     def slow_but_complete(self, connection):
@@ -776,14 +787,14 @@ def test_incomplete_lines_are_given_back(daemon):
 # At the end, what has gone on meanwhile
 
 
-@pytest.mark.parametrize("name", ["half_a_request", "half_a_request_behind_a_whole_one", "byte_a_second", "blanks",
-                                  "half_a_request_while_reading_has_stopped"])
+@pytest.mark.parametrize("name", ["half_a_request", "half_a_request_behind_a_whole_one", "half_a_request_of_a_subscriber",
+                                  "byte_a_second", "blanks", "half_a_request_while_reading_has_stopped"])
 def test_request_that_is_not_complete_in_10_seconds_is_closed(patience, name):
     seconds = patience.result(name)
     assert seconds is not None and REQUEST_TIMEOUT_S - 0.5 * SLOWNESS < seconds < REQUEST_TIMEOUT_S + 2 * SLOWNESS + 1
 
 
-@pytest.mark.parametrize("name", ["idle", "idle_after_a_request"])
+@pytest.mark.parametrize("name", ["idle", "idle_after_a_request", "idle_subscriber"])
 def test_idle_connection_stays_open(patience, name):
     assert patience.result(name)["data"]["jwtToken"]
 
