@@ -7,6 +7,8 @@
 #include "client/ask.h"
 #include "client/output.h"
 
+enum { WITHDRAW_MS = 2 * 1000 /* for the daemon to forget a sign-in */ };
+
 /* Parameters with the profile and some texts, those not NULL; NULL when there is no memory. */
 static cJSON *parameters_of(const char *profile, const char *const texts[][2])
 {
@@ -88,4 +90,16 @@ int authorization_bring(struct connection *connection, const char *profile,
 	/* A person takes their time: what comes now has its own. */
 	connection->deadline_ms = 0;
 	return parameters ? ask_any(connection, "auth.authorize", parameters, reply) : -ENOMEM;
+}
+
+void authorization_withdraw(struct connection *connection, const char *profile, const char *state)
+{
+	static const struct redirect refusal = {.error = "access_denied"};
+	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
+	struct connection hurried = *connection;
+
+	if (hurried.timeout_ms > WITHDRAW_MS) {
+		hurried.timeout_ms = WITHDRAW_MS;
+	}
+	authorization_bring(&hurried, profile, NULL, state, &refusal, &reply);
 }

@@ -23,3 +23,6 @@ const char *authorization_text(const struct reply *reply, const char *name);
 int authorization_bring(struct connection *connection, const char *profile,
 	const char *redirect_uri, const char *state, const struct redirect *redirect,
 	struct reply *reply);
+
+/* Has the daemon forget a sign-in that nobody will end, as if somebody had said no. */
+void authorization_withdraw(struct connection *connection, const char *profile, const char *state);

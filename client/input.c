@@ -1,7 +1,6 @@
 #include "client/input.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,51 +8,30 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "client/ending.h"
 #include "client/output.h"
 #include "client/print.h"
 #include "proto/error.h"
 #include "proto/escape.h"
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-
 enum { LINE_SIZE = INPUT_LINE_MAX + 2 /* with a byte that is too many, and NUL */ };
 
-enum { ENDING_SIGNALS = sizeof(ending_signals) / sizeof(*ending_signals) };
-
-static volatile sig_atomic_t caught; /* a signal that came meanwhile; 0: none */
-
-static void catch (int number)
-{
-	caught = number;
-}
-
-/* How the terminal and the signals were. */
+/* How the terminal was. */
 struct terminal {
 	struct termios before;
-	struct sigaction actions[ENDING_SIGNALS];
 	struct sigaction stop;
-	sigset_t mask;
 };
 
 /* Turns echo off, and lines: a terminal would cut them at 4095 bytes. False when standard input is
  * none. */
 static bool terminal_begin(struct terminal *terminal)
 {
-	const struct sigaction catching = {.sa_handler = catch};
 	const struct sigaction ignoring = {.sa_handler = SIG_IGN};
 	struct termios hidden;
-	sigset_t ending;
 
 	if (tcgetattr(STDIN_FILENO, &terminal->before) < 0) {
 		return false;
 	}
-	sigemptyset(&ending);
-	for (int i = 0; i < ENDING_SIGNALS; i++) {
-		sigaction(ending_signals[i], &catching, &terminal->actions[i]);
-		sigaddset(&ending, ending_signals[i]);
-	}
-	/* They come in where a key is waited for, so that none is missed before it. */
-	sigprocmask(SIG_BLOCK, &ending, &terminal->mask);
 	sigaction(SIGTSTP, &ignoring, &terminal->stop); /* nobody's shell is left without echo */
 	hidden = terminal->before;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
@@ -66,14 +44,7 @@ static bool terminal_begin(struct terminal *terminal)
 static void terminal_end(const struct terminal *terminal)
 {
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->before);
-	for (int i = 0; i < ENDING_SIGNALS; i++) {
-		sigaction(ending_signals[i], &terminal->actions[i], NULL);
-	}
 	sigaction(SIGTSTP, &terminal->stop, NULL);
-	sigprocmask(SIG_SETMASK, &terminal->mask, NULL);
-	if (caught) {
-		raise(caught);
-	}
 }
 
 /* Takes in a character as a terminal that reads lines would. False: the line has ended. */
@@ -92,25 +63,27 @@ static bool take(const struct termios *keys, char c, char *line, size_t *len)
 	return true;
 }
 
-static ssize_t read_key(const struct terminal *terminal, char *key)
+/* Returns a number of bytes, or -errno. */
+static ssize_t read_some(char *text, size_t size)
 {
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	int r = ending_wait(STDIN_FILENO);
+	ssize_t n = r == 0 ? read(STDIN_FILENO, text, size) : r;
 
-	return ppoll(&input, 1, NULL, &terminal->mask) < 0 ? -1 : read(STDIN_FILENO, key, 1);
+	return r == 0 && n < 0 ? -errno : n;
 }
 
 /* Up to INPUT_LINE_MAX + 1 bytes. Returns 0, or -errno. */
-static int read_terminal(const struct terminal *terminal, char *line, size_t *len)
+static int read_terminal(const struct termios *keys, char *line, size_t *len)
 {
 	char c = '\0';
 
 	while (*len <= INPUT_LINE_MAX) {
-		ssize_t n = read_key(terminal, &c);
+		ssize_t n = read_some(&c, 1);
 
 		if (n < 0) {
-			return -errno;
+			return (int)n;
 		}
-		if (n == 0 || !take(&terminal->before, c, line, len)) {
+		if (n == 0 || !take(keys, c, line, len)) {
 			return 0;
 		}
 	}
@@ -120,21 +93,18 @@ static int read_terminal(const struct terminal *terminal, char *line, size_t *le
 static int read_pipe(char *line, size_t *len)
 {
 	while (*len <= INPUT_LINE_MAX) {
-		ssize_t n = read(STDIN_FILENO, line + *len, INPUT_LINE_MAX + 1 - *len);
+		ssize_t n = read_some(line + *len, INPUT_LINE_MAX + 1 - *len);
 		char *end;
 
-		if (n < 0 && errno != EINTR) {
-			return -errno;
+		if (n <= 0) {
+			return (int)n;
 		}
-		if (n == 0) {
-			return 0;
-		}
-		end = n > 0 ? memchr(line + *len, '\n', (size_t)n) : NULL;
+		end = memchr(line + *len, '\n', (size_t)n);
 		if (end) {
 			*len = (size_t)(end - line);
 			return 0;
 		}
-		*len += n > 0 ? (size_t)n : 0;
+		*len += (size_t)n;
 	}
 	return 0;
 }
@@ -144,13 +114,16 @@ static int read_line(const char *prompt, char *line, size_t *len)
 	struct terminal terminal;
 	int r;
 
-	if (!terminal_begin(&terminal)) {
-		return read_pipe(line, len);
+	ending_hold();
+	if (terminal_begin(&terminal)) {
+		print_prompt(prompt);
+		r = read_terminal(&terminal.before, line, len);
+		print_prompt("\n");
+		terminal_end(&terminal);
+	} else {
+		r = read_pipe(line, len);
 	}
-	print_prompt(prompt);
-	r = read_terminal(&terminal, line, len);
-	print_prompt("\n");
-	terminal_end(&terminal);
+	ending_release();
 	return r;
 }
 
@@ -200,6 +173,9 @@ int input_line(const char *prompt, const char *what, char **ret_line)
 			line = NULL;
 			return EXIT_STATUS_DONE;
 		}
+	}
+	if (r == -EINTR) {
+		return EXIT_STATUS_FAILURE;
 	}
 	if (r < 0) {
 		print_error("cannot read %s from standard input: %s", what, strerror(-r));

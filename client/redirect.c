@@ -92,13 +92,21 @@ bool redirect_read_part(struct redirect *redirect, char *part)
 	return take_all(redirect, part) && has_answer(redirect);
 }
 
+/* Codes have none of this. */
+static bool is_address(const char *text, const char *query)
+{
+	const char *scheme = strchr(text, ':');
+
+	return (*query != '\0' && (query == text || (scheme && scheme < query))) ||
+	       strstr(text, "://");
+}
+
 bool redirect_read(struct redirect *redirect, char *text)
 {
-	char *query = strpbrk(text, "?#");
-	char *scheme = strchr(text, ':');
+	char *query = text + strcspn(text, "?#");
 	char *fragment;
 
-	if (!query || (query != text && (!scheme || scheme > query))) {
+	if (!is_address(text, query)) {
 		*redirect = (struct redirect){.code = text};
 		return true;
 	}

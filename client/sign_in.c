@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/ask.h"
 #include "client/authorization.h"
+#include "client/ending.h"
 #include "client/input.h"
 #include "client/output.h"
 #include "client/print.h"
@@ -40,55 +42,105 @@ static int bring(const struct arguments *arguments, struct connection *connectio
 			  : ask_fail_reply(&reply, NULL);
 }
 
-/* Reads the address or code, and brings it. */
-static int read_and_bring(
-	const struct arguments *arguments, struct connection *connection, const char *state)
+/* Tells what is wrong with what was read. */
+static bool is_of_sign_in(const struct redirect *redirect, const char *state)
+{
+	if (redirect->is_address && (!redirect->state || strcmp(redirect->state, state) != 0)) {
+		print_error("that address is not of this sign-in: its state is %s; nothing was "
+			    "sent: copy the one that the browser shows after this sign-in",
+			redirect->state ? "another" : "missing");
+		return false;
+	}
+	return true;
+}
+
+/* Reads the address or code into *ret_line, which *redirect then points into. Returns an exit
+ * status. Who has pasted something else at a terminal may try again. */
+static int read_redirect(const char *state, char **ret_line, struct redirect *redirect)
+{
+	do {
+		int status;
+
+		input_free(ret_line);
+		*ret_line = NULL;
+		status = input_line("Address that the browser was sent to, or the code in it (not "
+				    "shown): ",
+			"code", ret_line);
+		if (status != EXIT_STATUS_DONE) {
+			return status;
+		}
+		if (!redirect_read(redirect, *ret_line)) {
+			print_error("there is neither a code nor an error in that address, nor a "
+				    "token; copy the whole of what the browser shows after the "
+				    "sign-in");
+		} else if (is_of_sign_in(redirect, state)) {
+			return EXIT_STATUS_DONE;
+		}
+	} while (isatty(STDIN_FILENO));
+	return EXIT_STATUS_FAILURE;
+}
+
+static int begin(
+	const struct arguments *arguments, struct connection *connection, struct reply *reply)
+{
+	return authorization_begin(
+		connection, arguments->profile, arguments->redirect_uri, arguments->state, reply);
+}
+
+/* Ends a sign-in that another process has begun. */
+static int end_other(const struct arguments *arguments, struct connection *connection)
 {
 	__attribute__((cleanup(input_free))) char *line = NULL;
 	struct redirect redirect;
-	int status = input_line("Address that the browser was sent to, or the code in it (not "
-				"shown): ",
-		"code", &line);
+	int status = read_redirect(arguments->state, &line, &redirect);
 
-	if (status != EXIT_STATUS_DONE) {
-		return status;
+	return status == EXIT_STATUS_DONE
+		       ? bring(arguments, connection, &redirect, arguments->state)
+		       : status;
+}
+
+static int begin_for_other(const struct arguments *arguments, struct connection *connection)
+{
+	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
+	int status = begin(arguments, connection, &reply);
+
+	return status == EXIT_STATUS_DONE ? put_url(arguments, &reply) : status;
+}
+
+/* Where the sign-in does not come to its end, the daemon forgets it. */
+static int begin_and_end(const struct arguments *arguments, struct connection *connection)
+{
+	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
+	__attribute__((cleanup(input_free))) char *line = NULL;
+	struct redirect redirect;
+	char shown[URL_SHOWN_SIZE];
+	const char *state;
+	int status;
+
+	ending_hold();
+	status = begin(arguments, connection, &reply);
+	state = authorization_text(&reply, "state");
+	if (status == EXIT_STATUS_DONE) {
+		print_escape(shown, sizeof(shown), authorization_text(&reply, "url"));
+		print_prompt("Sign in at this address:\n\n");
+		print_prompt(shown);
+		print_prompt("\n\n");
+		status = read_redirect(state, &line, &redirect);
+		if (status != EXIT_STATUS_DONE) {
+			authorization_withdraw(connection, arguments->profile, state);
+		}
 	}
-	if (!redirect_read(&redirect, line)) {
-		print_error("there is neither a code nor an error in that address, nor a token; "
-			    "copy the whole of what the browser shows after the sign-in");
-		return EXIT_STATUS_FAILURE;
-	}
-	if (redirect.is_address && (!redirect.state || strcmp(redirect.state, state) != 0)) {
-		print_error("that address is not of this sign-in: its state is %s; nothing was "
-			    "sent, begin again with: gctoken authorize",
-			redirect.state ? "another" : "missing");
-		return EXIT_STATUS_FAILURE;
-	}
-	return bring(arguments, connection, &redirect, state);
+	ending_release();
+	return status == EXIT_STATUS_DONE ? bring(arguments, connection, &redirect, state) : status;
 }
 
 int command_authorize(const struct arguments *arguments, struct connection *connection)
 {
-	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
-	char shown[URL_SHOWN_SIZE];
-	int status;
-
-	if (arguments->state && !arguments->url) {
-		return read_and_bring(arguments, connection, arguments->state);
-	}
-	status = authorization_begin(
-		connection, arguments->profile, arguments->redirect_uri, arguments->state, &reply);
-	if (status != EXIT_STATUS_DONE) {
-		return status;
-	}
 	if (arguments->url) {
-		return put_url(arguments, &reply);
+		return begin_for_other(arguments, connection);
 	}
-	print_escape(shown, sizeof(shown), authorization_text(&reply, "url"));
-	print_prompt("Sign in at this address:\n\n");
-	print_prompt(shown);
-	print_prompt("\n\n");
-	return read_and_bring(arguments, connection, authorization_text(&reply, "state"));
+	return arguments->state ? end_other(arguments, connection)
+				: begin_and_end(arguments, connection);
 }
 
 /* ---- set-token */

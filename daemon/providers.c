@@ -24,7 +24,8 @@ struct plugin {
 	struct session_tie tie;
 	struct providers *providers;
 	struct session *session;
-	bool started; /* by us, as the profile's auth_provider_command */
+	char *command; /* owned; the profile's auth_provider_command that it is, NULL: it came by
+			  itself */
 	bool registered, ready;
 	unsigned errands;    /* that it can do, a set of 1 << enum errand_kind */
 	int64_t deadline_ms; /* to be ready; then, of one that was started, to be of use */
@@ -155,7 +156,7 @@ static void plugin_drop(struct plugin *plugin, const char *why)
 {
 	struct providers *providers = plugin->providers;
 	struct profile *profile = broker_find(providers->broker, plugin->profile);
-	bool left = plugin->ready && !plugin->started;
+	bool left = plugin->ready && !plugin->command;
 	struct command *command;
 
 	LIST_REMOVE(plugin, link);
@@ -164,6 +165,7 @@ static void plugin_drop(struct plugin *plugin, const char *why)
 			command_fail(command, why);
 		}
 	}
+	free(plugin->command);
 	free(plugin);
 	if (left && profile) {
 		broker_provider_left(providers->broker, profile, now(providers));
@@ -172,7 +174,7 @@ static void plugin_drop(struct plugin *plugin, const char *why)
 
 static void plugin_leave(struct plugin *plugin)
 {
-	if (plugin->registered && !plugin->started) {
+	if (plugin->registered && !plugin->command) {
 		tell(plugin, "is the provider of this profile no more");
 	}
 	plugin_drop(plugin, "it has ended");
@@ -194,7 +196,7 @@ static void plugin_dismiss(struct plugin *plugin, enum error_code code, const ch
 	const struct providers *providers = plugin->providers;
 	struct session *session = plugin->session;
 	struct payload *tail = why ? message_error(code, why, 0) : NULL;
-	bool started = plugin->started;
+	bool started = plugin->command;
 
 	if (tail) {
 		session_send(session, MESSAGE_HEAD_NONE, tail);
@@ -213,7 +215,7 @@ static void plugin_dismiss(struct plugin *plugin, enum error_code code, const ch
 /* One that was started and has nothing to do now may be wanted again soon. */
 static void linger(const struct providers *providers, struct plugin *plugin)
 {
-	if (plugin->started && plugin->ready && !is_busy(plugin)) {
+	if (plugin->command && plugin->ready && !is_busy(plugin)) {
 		plugin->deadline_ms = now(providers) + PROVIDERS_LINGER_MS;
 	}
 }
@@ -223,14 +225,17 @@ static struct plugin *plugin_start(
 {
 	struct session *session = providers->ops->start(providers->context, profile, why);
 	struct plugin *plugin;
+	char *command;
 
 	if (!session) {
 		return NULL;
 	}
-	plugin = plugin_new(providers, session, profile->settings->name);
+	command = strdup(profile->settings->auth_provider_command);
+	plugin = command ? plugin_new(providers, session, profile->settings->name) : NULL;
 	if (plugin) {
-		plugin->started = true;
+		plugin->command = command;
 	} else {
+		free(command);
 		snprintf(why, PROVIDERS_WHY_SIZE, "the daemon is out of memory");
 		providers->ops->end(providers->context, session);
 	}
@@ -274,7 +279,7 @@ void providers_unask(struct providers *providers, struct errand *errand)
 	if (!plugin) {
 		return;
 	}
-	if (plugin->started && !is_busy(plugin) && errand->deadline_ms <= now(providers)) {
+	if (plugin->command && !is_busy(plugin) && errand->deadline_ms <= now(providers)) {
 		plugin_dismiss(plugin, ERROR_INTERNAL, NULL); /* it hangs */
 	} else {
 		linger(providers, plugin);
@@ -355,7 +360,7 @@ bool providers_answer(struct providers *providers, const struct session *session
 /* When it is ended if nothing happens. */
 static int64_t plugin_due(const struct plugin *plugin)
 {
-	bool waits = !plugin->ready || (plugin->started && !is_busy(plugin));
+	bool waits = !plugin->ready || (plugin->command && !is_busy(plugin));
 
 	return waits ? plugin->deadline_ms : INT64_MAX;
 }
@@ -431,11 +436,15 @@ void providers_tick(struct providers *providers, int64_t now_ms)
 static bool is_legitimate(const struct plugin *plugin)
 {
 	const struct profile *profile = broker_find(plugin->providers->broker, plugin->profile);
+	const char *command = profile ? profile->settings->auth_provider_command : NULL;
 
-	return plugin->started || (profile && grant_is_provided(profile->settings) &&
-					  !profile->settings->auth_provider_command &&
-					  access_allows(profile->settings->allow,
-						  &plugin->session->who, ACCESS_REGISTER));
+	if (!profile || !grant_is_provided(profile->settings)) {
+		return false;
+	}
+	if (plugin->command || command) {
+		return plugin->command && command && strcmp(plugin->command, command) == 0;
+	}
+	return access_allows(profile->settings->allow, &plugin->session->who, ACCESS_REGISTER);
 }
 
 static struct plugin *illegitimate(const struct providers *providers)
@@ -456,8 +465,10 @@ void providers_judge(struct providers *providers)
 
 	while ((plugin = illegitimate(providers))) {
 		plugin_dismiss(plugin, ERROR_ACCESS_DENIED,
-			"The configuration was reloaded, and you may no longer be the provider of "
-			"this profile");
+			plugin->command ? "The configuration was reloaded, and has another "
+					  "auth_provider_command"
+					: "The configuration was reloaded, and you may no longer "
+					  "be the provider of this profile");
 	}
 }
 
@@ -465,7 +476,7 @@ void providers_notice(struct providers *providers, const struct profile *profile
 {
 	struct plugin *plugin = find_plugin(providers, profile->settings->name);
 
-	if (plugin && !plugin->started && plugin->session->ops->gone(plugin->session)) {
+	if (plugin && !plugin->command && plugin->session->ops->gone(plugin->session)) {
 		session_untie(&plugin->tie);
 		plugin_leave(plugin);
 	}
@@ -511,7 +522,7 @@ void providers_ready(struct providers *providers, struct profile *profile)
 		}
 	}
 	linger(providers, plugin);
-	if (!plugin->started) {
+	if (!plugin->command) {
 		broker_provider_ready(providers->broker, profile, now(providers));
 	}
 }

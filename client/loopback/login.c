@@ -32,7 +32,6 @@ enum {
 	SHOWN_SIZE = 1024, /* of a text from outside */
 	ADVICE_SIZE = SHOWN_SIZE + 64,
 	PAGE_SENT_MS = 5 * 1000,  /* for the last page to reach the browser */
-	WITHDRAW_MS = 2 * 1000,   /* for the daemon to forget a sign-in */
 	LIFE_MS = 10 * 60 * 1000, /* of a sign-in, where the daemon does not say */
 	BRING_TRIES = 5,
 	BRING_GAP_S = 1,
@@ -56,18 +55,10 @@ struct login {
 
 /* ---- the daemon */
 
-/* Has the daemon forget the sign-in, as if somebody had said no. */
 static void withdraw(struct login *login)
 {
-	static const struct redirect refusal = {.error = "access_denied"};
-	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
-	struct connection connection = *login->connection;
-
-	if (connection.timeout_ms > WITHDRAW_MS) {
-		connection.timeout_ms = WITHDRAW_MS;
-	}
-	authorization_bring(&connection, login->arguments->profile, NULL,
-		authorization_text(&login->begun, "state"), &refusal, &reply);
+	authorization_withdraw(login->connection, login->arguments->profile,
+		authorization_text(&login->begun, "state"));
 }
 
 /* Asks where the browser goes, and notes where it comes back to. Returns an exit status. */
@@ -372,6 +363,11 @@ static int serve(struct login *login)
 	gate_init(&login->gate, &login->place, authorization_text(&login->begun, "state"),
 		type && strcmp(type, "token") == 0, page, cookie);
 	set_deadline(login);
+	/* What has come meanwhile may end it before there is anything to see. */
+	event_base_loop(login->base, EVLOOP_NONBLOCK);
+	if (event_base_got_break(login->base)) {
+		return login->status;
+	}
 	open_browser(login);
 	event_base_dispatch(login->base);
 	return login->status;

@@ -7,7 +7,7 @@
 
 /*
  * Whether the program at the other end of a TCP connection within this machine runs as this user or
- * as root, by the table of the kernel. peer_port and own_port are the two ends of the connection;
- * one that its peer has closed is nobody's.
+ * as root, by what the kernel tells. One that its peer has closed, also for writing alone, is
+ * nobody's.
  */
-bool owner_is_ours(int peer_port, int own_port);
+bool owner_is_ours(int fd);

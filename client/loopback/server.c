@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -15,13 +16,17 @@
 #include "client/loopback/owner.h"
 
 enum {
-	BACKLOG = 16,
+	BACKLOG = 128,
 	HEADERS_MAX = 64 * 1024, /* the cookies of all that is served on this host are among them */
 	BODY_MAX = 256 * 1024,   /* a token, with each of its bytes as %41 */
-	IDLE_S = 30,             /* a request not complete */
+	IDLE_S = 10,             /* a request not complete */
 	PORT_TRIES = 16,         /* until one is free on all addresses */
 	ADDRESSES = 2,           /* of a host */
 	POLICY_SIZE = 300,
+	/* Descriptors are handed out lowest first, so that the number of one bounds how many are
+	 * open. Other users have a share, which they may pass by what comes in one turn. */
+	DESCRIPTORS_MAX = 512,
+	DESCRIPTORS_OF_OTHERS_MAX = 64,
 };
 
 struct server {
@@ -29,8 +34,29 @@ struct server {
 	struct evhttp *http;
 	const struct server_ops *ops;
 	void *context;
-	int port;
 };
+
+/* ---- connections */
+
+static void judge(evutil_socket_t unused, short what, void *arg)
+{
+	evutil_socket_t fd = bufferevent_getfd(arg);
+
+	if (fd >= DESCRIPTORS_MAX || (fd >= DESCRIPTORS_OF_OTHERS_MAX && !owner_is_ours(fd))) {
+		shutdown(fd, SHUT_RDWR); /* by which evhttp finds that it has ended */
+	}
+}
+
+static struct bufferevent *take_connection(struct event_base *base, void *arg)
+{
+	struct bufferevent *connection = bufferevent_socket_new(base, -1, 0);
+
+	/* Later in this turn, when it has its descriptor, and before anything comes from it. */
+	if (connection) {
+		event_base_once(base, -1, EV_TIMEOUT, judge, connection, NULL);
+	}
+	return connection;
+}
 
 /* ---- requests */
 
@@ -101,13 +127,10 @@ static void drop(char *text, size_t len)
 	}
 }
 
-static bool is_ours(const struct server *server, struct evhttp_request *http)
+static evutil_socket_t fd_of(struct evhttp_request *http)
 {
-	char *address;
-	ev_uint16_t port = 0;
-
-	evhttp_connection_get_peer(evhttp_request_get_connection(http), &address, &port);
-	return owner_is_ours(port, server->port);
+	return bufferevent_getfd(
+		evhttp_connection_get_bufferevent(evhttp_request_get_connection(http)));
 }
 
 static void take(struct evhttp_request *http, void *arg)
@@ -120,7 +143,7 @@ static void take(struct evhttp_request *http, void *arg)
 	size_t body_len, query_len = query ? strlen(query) : 0;
 	/* A request to a proxy names another host in its first line. */
 	const struct gate_request request = {
-		.ours = is_ours(server, http),
+		.ours = owner_is_ours(fd_of(http)),
 		.post = evhttp_request_get_command(http) == EVHTTP_REQ_POST,
 		.host = evhttp_uri_get_host(uri) ? NULL : evhttp_find_header(headers, "Host"),
 		.cookie = evhttp_find_header(headers, "Cookie"),
@@ -230,7 +253,6 @@ int server_listen(struct server *server, struct place *place)
 	for (; tries > 0 && r == -EADDRINUSE; tries--) {
 		r = listen_on_all(server, place, &place->port);
 	}
-	server->port = place->port;
 	return r;
 }
 
@@ -249,6 +271,7 @@ struct server *server_new(struct event_base *base, const struct server_ops *ops,
 	server->base = base;
 	server->ops = ops;
 	server->context = context;
+	evhttp_set_bevcb(server->http, take_connection, NULL);
 	evhttp_set_gencb(server->http, take, server);
 	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
 	evhttp_set_timeout(server->http, IDLE_S);

@@ -89,6 +89,11 @@ bool settings_same_session(const struct settings *a, const struct settings *b)
 	return same(a->token_url, b->token_url) && same(a->client_id, b->client_id);
 }
 
+bool settings_same_provider(const struct settings *a, const struct settings *b)
+{
+	return same(a->auth_provider_command, b->auth_provider_command);
+}
+
 bool settings_same_credentials(const struct settings *a, const struct settings *b)
 {
 	for (size_t i = 0; i < SETTINGS_SECRETS; i++) {
@@ -98,5 +103,5 @@ bool settings_same_credentials(const struct settings *a, const struct settings *
 	}
 	return a->client_auth == b->client_auth && same(a->client_id, b->client_id) &&
 	       same(a->private_key_id, b->private_key_id) && a->signing_alg == b->signing_alg &&
-	       same(a->auth_provider_command, b->auth_provider_command);
+	       settings_same_provider(a, b);
 }

@@ -109,5 +109,8 @@ bool settings_same_identity(const struct settings *a, const struct settings *b);
 /* Whether a refresh token got with one may be sent under the other (token URL, client). */
 bool settings_same_session(const struct settings *a, const struct settings *b);
 
+/* Whether the same program, or none, is started as a provider. */
+bool settings_same_provider(const struct settings *a, const struct settings *b);
+
 /* Whether they would send the same credentials, from the same provider. */
 bool settings_same_credentials(const struct settings *a, const struct settings *b);

@@ -33,6 +33,7 @@ static void succeed(
 	struct flights *flights, struct profile *old, struct profile *made, int64_t now_ms)
 {
 	struct settings *settings = made->settings;
+	bool asks_another = !settings_same_provider(old->settings, settings);
 	struct host *host = old->host;
 
 	made->settings = NULL;
@@ -45,6 +46,10 @@ static void succeed(
 		old->loaded = false;
 	} else if (settings_same_identity(old->settings, settings)) {
 		profile_change(old, settings, now_ms);
+		if (asks_another && provider_is_busy(&old->provider)) {
+			provision_end_order(flights, old);
+			profile_mend(old, now_ms);
+		}
 		return;
 	} else {
 		flight_disown(flights, old);

@@ -3,7 +3,7 @@
  * JSON. It knows nothing of gctokend.
  *
  * The argument is Chromium's executable. A line on stdin is {"do", "tab", ...}, and is answered by
- * one line: {"url", "text", "errors"} of the tab once it has loaded ("errors": what its console has
+ * one line: {"url", "text", "overflow", "errors"} of the tab once it has loaded ("errors": what its console has
  * told since the last answer), {} or {"error"}. What can be done:
  *   open        a browser with a tab of that name; with "in": a tab in the browser of another tab
  *   go          to "url"
@@ -11,7 +11,8 @@
  *   click       the link that says "text"
  *   wait        until the page says "text"
  *   catch       click or submit as "then" says, but stop before "at": its address is the answer's url
- *   screenshot  to the file "path"
+ *   look        a screenshot to the file "path", in a window "width" pixels wide, of a user who likes
+ *               "colors" (light or dark); the answer's "overflow": the pixels that are outside it
  *   close       the tab's browser
  * It ends when stdin does.
  */
@@ -20,6 +21,7 @@ import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const TIMEOUT_MS = 30000;
+const HEIGHT = 600; // of a window, in pixels
 
 const browser = await chromium.launch({
 	executablePath: process.argv[2],
@@ -52,7 +54,11 @@ const actions = {
 		page.getByRole('link', { name: text }).click(),
 	]),
 	wait: (page, { text }) => page.getByText(text).waitFor(),
-	screenshot: (page, { path }) => page.screenshot({ path }),
+	look: async (page, { path, width, colors }) => {
+		await page.setViewportSize({ width, height: HEIGHT });
+		await page.emulateMedia({ colorScheme: colors });
+		await page.screenshot({ path });
+	},
 };
 
 /* By the DevTools protocol, since page.route() does not see where a redirect goes. */
@@ -91,6 +97,7 @@ async function act(command) {
 	return {
 		url: page.url(),
 		text: await page.locator('body').innerText(),
+		overflow: await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
 		errors: errors.splice(0),
 	};
 }

@@ -82,12 +82,14 @@ class Tab:
     def __init__(self, chromium, name):
         self.name = name
         self.url = None
+        self.overflow = None  # how many pixels of the page's width cannot be seen
         self.errors = []  # what the console has told
         self._chromium = chromium
 
     def tell(self, do, **command):
         answer = self._chromium.ask({"do": do, "tab": self.name, **command})
         self.url = answer.get("url")
+        self.overflow = answer.get("overflow")
         self.errors += answer.get("errors", [])
         return answer.get("text")
 
@@ -109,8 +111,10 @@ class Tab:
         """Until the page says that."""
         return self.tell("wait", text=text)
 
-    def screenshot(self, path):
-        self.tell("screenshot", path=path)
+    def look(self, path, width, colors):
+        """A screenshot, which has to show all of the page's width."""
+        self.tell("look", path=path, width=width, colors=colors)
+        assert self.overflow <= 0
 
     def close(self):
         """The whole browser."""

@@ -16,6 +16,7 @@ from provider import DIRECTORY, Provider, code_client, profile
 
 REDIRECT_URI = "http://localhost/back"
 TOKEN = "t0ken-of-a-fragment"
+LOOKS = [(1280, "light"), (1280, "dark"), (320, "light")]
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,10 @@ def end_well(login, tab):
 
 
 def keep(tab, name):
-    """For a person to look at; a style that is refused would be told of."""
+    """For a person to look at, as each of them may see it; a style that is refused would be told of."""
     assert tab.errors == []
-    tab.screenshot(os.path.join(DIRECTORY, name + ".png"))
+    for width, colors in LOOKS:
+        tab.look(os.path.join(DIRECTORY, f"{name}-{width}-{colors}.png"), width, colors)
 
 
 def test_a_user_signs_in_and_is_named_in_browser_and_terminal(chromium, provider, daemon):

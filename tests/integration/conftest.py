@@ -31,7 +31,7 @@ def publish():
     atexit.register(shutil.rmtree, directory)
     os.chmod(directory, 0o755)
     shutil.copy(os.path.join(os.path.dirname(os.environ["GCTOKEN"]), "gctoken-login"), directory)
-    for name in ("GCTOKEND", "GCTOKEN", "GCTOKEND_FLOOD", "GCTOKEND_TEST_NAMES"):
+    for name in ("GCTOKEND", "GCTOKEN", "GCTOKEND_FLOOD", "GCTOKEND_TEST_NAMES", "GCTOKEND_NO_SOCK_DIAG"):
         os.environ[name] = shutil.copy(os.environ[name], directory)
         os.chmod(os.environ[name], 0o755)
 

@@ -2,9 +2,11 @@
 
     with Login(daemon) as login:
         browser = Browser()
-        there = browser.get(login.url)
-        back = browser.get(...)
+        location = sent_off(login, browser)
+        browser.get(way_back(server, location))
         assert login.wait() == 0
+
+A test module imports the fixtures `server` and `daemon` by name; they take the place of conftest's.
 """
 
 import http.client
@@ -16,9 +18,13 @@ import tempfile
 import time
 import urllib.parse
 
-from daemon import SLOWNESS
+import pytest
+
+from daemon import SLOWNESS, Daemon, profile
+from sandbox import Sandbox
 
 PATIENCE_S = 30
+REDIRECT_URI = "http://localhost/back"
 OPENER = """#!/bin/sh
 [ $# = 1 ] && printf %s "$1" >"$0.new" && mv "$0.new" "$0.url"
 """
@@ -52,10 +58,14 @@ class Login:
         self._directory.cleanup()
 
     @property
+    def has_opened(self):
+        return os.path.exists(self._opener + ".url")
+
+    @property
     def url(self):
         path = self._opener + ".url"
         deadline = time.monotonic() + PATIENCE_S * SLOWNESS
-        while not os.path.exists(path):
+        while not self.has_opened:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline, "no browser was opened"
             time.sleep(0.01)
@@ -115,3 +125,50 @@ class Browser:
                 if morsel["max-age"] != "0":
                     jar[name] = morsel.value
         return answer
+
+
+def section(server, name="default", **keys):
+    """A [profile] at the sandbox, whose user says yes at once."""
+    return profile(server, name, "app", None, **{
+        "grant": "pkce", "redirect_uri": REDIRECT_URI, "authorize_url": server.http + "/oauth/authorize", **keys})
+
+
+@pytest.fixture
+def server():
+    with Sandbox() as sandbox:
+        sandbox.client("app", auth="none", pkce=True, refresh_tokens="rotated")
+        yield sandbox
+
+
+@pytest.fixture
+def daemon(server):
+    with Daemon(section(server)) as running:
+        yield running
+        for request in server.requests():
+            running.secrets |= {request["fields"][name] for name in ("code", "code_verifier", "refresh_token")
+                                if name in request["fields"]}
+
+
+def query_of(url):
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, strict_parsing=True))
+
+
+def sent_off(login, browser):
+    """The browser opens the page; where it is sent: to the authorization endpoint."""
+    answer = browser.get(login.url)
+    assert (answer.status, answer.text) == (302, "")
+    return answer.location
+
+
+def way_back(server, location, **changes):
+    """The address that the login server sends the browser back to."""
+    query = {name: value for name, value in {**server.visit(location), **changes}.items() if value is not None}
+    return query_of(location)["redirect_uri"] + "?" + urllib.parse.urlencode(query)
+
+
+def still_waits(login, daemon, server, browser, location):
+    """What came before has changed nothing: the sign-in can still be ended well."""
+    assert login.process.poll() is None and daemon.info()["state"] == "login_required"
+    assert browser.get(way_back(server, location)).status == 200
+    assert login.wait() == 0
+    assert daemon.info()["state"] == "fresh"

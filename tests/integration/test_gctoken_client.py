@@ -727,6 +727,28 @@ def test_no_other_process_can_look_in_and_no_core_is_written(daemon, place):
             process.kill()
 
 
+def sign_in(expires_in, redirect_uri=None):
+    """An answer to auth.getAuthorizeUrl."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return data({"url": "https://login.example/", "state": "of-this-sign-in", "responseType": "code",
+                 "redirectUri": redirect_uri or f"http://127.0.0.1:{port}/", "expiresAt": after(expires_in)})
+
+
+def test_login_gives_up_when_the_daemon_takes_the_sign_in_no_more(daemon):
+    done = gctoken("login", at=daemon(sign_in(1)), env={"BROWSER": "true"})
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "nobody has signed in in time" in done.stderr.splitlines()[-1]
+
+
+def test_login_withdraws_what_it_cannot_wait_for(daemon):
+    d = daemon(sign_in(600, redirect_uri="https://app.example/back"), data({}))
+    failed(gctoken("login", at=d, env={"BROWSER": "true"}), 1, "https://app.example/back", "--no-browser")
+    assert [request["request"] for request in d.requests] == ["auth.getAuthorizeUrl", "auth.authorize"]
+    assert d.requests[1]["parameters"] == {"profile": "default", "error": "access_denied", "state": "of-this-sign-in"}
+
+
 def test_neither_libcurl_nor_openssl_nor_libevent_is_linked():
     with open(GCTOKEN, "rb") as file:
         content = file.read()

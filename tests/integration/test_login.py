@@ -1,65 +1,32 @@
 """gctoken login against the sandbox, whose user says yes at once, with browsers that the tests play."""
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
-import sys
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callers import ALICE, BOB, NEEDS_ROOT
-from daemon import PACE, SLOWNESS, Daemon, profile
-from login import Browser, Login
-from sandbox import Sandbox
-
-REDIRECT_URI = "http://localhost/back"
-OTHER_NAME = "rebound.example"
-
-
-def section(server, name="default", **keys):
-    return profile(server, name, "app", None, **{
-        "grant": "pkce", "redirect_uri": REDIRECT_URI, "authorize_url": server.http + "/oauth/authorize", **keys})
-
-
-@pytest.fixture
-def server():
-    with Sandbox() as sandbox:
-        sandbox.client("app", auth="none", pkce=True, refresh_tokens="rotated")
-        yield sandbox
-
-
-@pytest.fixture
-def daemon(server):
-    with Daemon(section(server)) as running:
-        yield running
-        for request in server.requests():
-            running.secrets |= {request["fields"][name] for name in ("code", "code_verifier", "refresh_token")
-                                if name in request["fields"]}
-
-
-def sent_off(login, browser):
-    """The browser opens the page; where it is sent: to the authorization endpoint."""
-    answer = browser.get(login.url)
-    assert (answer.status, answer.text) == (302, "")
-    return answer.location
-
-
-def query_of(url):
-    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, strict_parsing=True))
-
-
-def way_back(server, location, **changes):
-    """The address that the login server sends the browser back to."""
-    query = {name: value for name, value in {**server.visit(location), **changes}.items() if value is not None}
-    return query_of(location)["redirect_uri"] + "?" + urllib.parse.urlencode(query)
+from callers import code, wait_until
+from daemon import SLOWNESS, Daemon, profile
+from login import (REDIRECT_URI, Browser, Login, daemon, query_of, section, sent_off, server, still_waits, way_back)
+from terminal import Terminal
 
 
 def sign_in(login, server, browser=None):
     browser = browser or Browser()
     return browser.get(way_back(server, sent_off(login, browser)))
+
+
+def catches(pid, number):
+    """Whether a signal has a handler, as proc(5) tells."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+    return caught >> (number - 1) & 1
 
 
 def is_free(port):
@@ -72,14 +39,6 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
-
-
-def still_waits(login, daemon, server, browser, location):
-    """What came before has changed nothing: the sign-in can still be ended well."""
-    assert login.process.poll() is None and daemon.info()["state"] == "login_required"
-    assert browser.get(way_back(server, location)).status == 200
-    assert login.wait() == 0
-    assert daemon.info()["state"] == "fresh"
 
 
 def test_a_sign_in_ends_with_a_token_and_says_so_in_browser_and_terminal(daemon, server):
@@ -175,112 +134,12 @@ def test_two_sign_ins_go_on_at_once_in_one_browser(server):
 
 
 def test_who_comes_back_while_another_code_is_exchanged_is_not_turned_away(daemon, server):
-    server.rule({"times": 1, "delay_ms": int(1500 * PACE)})
+    server.rule({"times": 1, "delay_ms": 1500})
     with Login(daemon) as first, Login(daemon) as second, ThreadPoolExecutor(2) as pool:
         pages = [pool.submit(sign_in, login, server) for login in (first, second)]
         assert ["Signed in" in page.result().text for page in pages] == [True, True]
         assert (first.wait(), second.wait()) == (0, 0)
     assert daemon.info()["generation"] == 2
-
-
-# What is not taken
-
-
-def test_another_browser_cannot_bring_the_answer(daemon, server):
-    with Login(daemon) as login:
-        browser = Browser()
-        location = sent_off(login, browser)
-        page = Browser().get(way_back(server, location))
-        assert page.status == 403 and "Another browser" in page.text
-        still_waits(login, daemon, server, browser, location)
-
-
-@pytest.mark.parametrize("cookie", ["", "gctoken_login_PORT=", "gctoken_login_PORT=" + "0" * 32, "gctoken_login=VALUE",
-                                    "xgctoken_login_PORT=VALUE", "gctoken_login_PORT=VALUEx"])
-def test_no_other_cookie_will_do(daemon, server, cookie):
-    with Login(daemon) as login:
-        browser = Browser()
-        location = sent_off(login, browser)
-        (name, morsel), = browser.cookies["localhost"].items()
-        port = str(urllib.parse.urlsplit(login.url).port)
-        assert name == "gctoken_login_" + port
-        wrong = cookie.replace("PORT", port).replace("VALUE", morsel.value)
-        assert Browser().get(way_back(server, location), Cookie=wrong).status == 403
-        assert Browser().get(way_back(server, location), Cookie=f"a=b; {name}={morsel.value};c=d").status == 200
-        assert login.wait() == 0
-
-
-@pytest.mark.parametrize("state", [None, "", "another-state"])
-def test_the_answer_of_another_sign_in_is_not_taken(daemon, server, state):
-    with Login(daemon) as login:
-        browser = Browser()
-        location = sent_off(login, browser)
-        page = browser.get(way_back(server, location, state=state))
-        assert page.status == 403 and "Another sign-in" in page.text
-        still_waits(login, daemon, server, browser, location)
-
-
-@pytest.mark.parametrize("host", [OTHER_NAME, OTHER_NAME + ":PORT", "localhost", "127.0.0.1:PORT", "LOCALHOST:PORT", None])
-def test_another_name_does_not_lead_here(daemon, server, host):
-    with Login(daemon) as login:
-        browser = Browser()
-        port = str(urllib.parse.urlsplit(login.url).port)
-        rebound = host.replace("PORT", port) if host else None
-        assert browser.get(login.url, Host=rebound).status in (400, 421)
-        location = sent_off(login, browser)
-        assert browser.get(way_back(server, location), Host=rebound).status in (400, 421)
-        still_waits(login, daemon, server, browser, location)
-
-
-def test_whatever_else_is_asked_brings_nothing(daemon, server):
-    with Login(daemon) as login:
-        browser = Browser()
-        location = sent_off(login, browser)
-        back = query_of(location)["redirect_uri"]
-        origin = back.removesuffix("/back")
-        for url in (origin + "/", origin + "/favicon.ico", origin + "/back/", login.url + "0", login.url[:-1]):
-            assert browser.get(url).status == 404
-        for query in ("", "?", "?code", "?state=x", "?code=a&code=b", "?code=%zz", "?code=%00"):
-            assert browser.get(back + query).status == 400
-        assert browser.get(way_back(server, location), "POST", "").status == 404
-        assert browser.get(way_back(server, location), "PUT", "").status in (405, 501)
-        still_waits(login, daemon, server, browser, location)
-
-
-def test_the_page_is_good_for_one_browser_and_once(daemon, server):
-    with Login(daemon) as login:
-        browser = Browser()
-        location = sent_off(login, browser)
-        for again in (browser, Browser()):
-            page = again.get(login.url)
-            assert page.status == 409 and "Opened before" in page.text and not page.location
-        still_waits(login, daemon, server, browser, location)
-
-
-def ask_as(uid, url, family):
-    """What another user's browser gets."""
-    parts = urllib.parse.urlsplit(url)
-    ask = f"""import socket, sys
-with socket.socket(socket.{family}) as s:
-    s.connect(("{'::ffff:' * (family == "AF_INET6")}127.0.0.1", {parts.port}))
-    s.sendall(b"GET {parts.path} HTTP/1.1\\r\\nHost: {parts.netloc}\\r\\n\\r\\n")
-    sys.stdout.write(s.makefile().read())
-"""
-    return subprocess.run([sys.executable, "-c", ask], user=uid, group=uid, extra_groups=[], capture_output=True,
-                          text=True, check=True, timeout=60).stdout
-
-
-@NEEDS_ROOT
-@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
-def test_browsers_of_other_users_are_refused(server, family):
-    allow = f"user:{ALICE} (auth.getAuthorizeUrl, auth.authorize)"
-    with Daemon(section(server, allow=allow)) as daemon, Login(daemon, user=ALICE) as login:
-        refused = ask_as(BOB, login.url, family)
-        assert refused.startswith("HTTP/1.1 403 ") and "Another user" in refused and "Set-Cookie" not in refused
-        own = ask_as(ALICE, login.url, family)
-        assert own.startswith("HTTP/1.1 302 ") and "Set-Cookie" in own
-        assert ask_as(BOB, login.url, family).startswith("HTTP/1.1 403 ")
-        assert login.interrupt() == -2
 
 
 # What goes wrong
@@ -335,14 +194,26 @@ def test_a_browser_that_cannot_be_opened_is_told_and_another_will_do(daemon, ser
         still_waits(login, daemon, server, browser, location)
 
 
-def test_ctrl_c_leaves_nothing_behind(daemon, server):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_leaves_nothing_behind(daemon, server, number):
     with Login(daemon) as login:
         location = sent_off(login, Browser())
-        assert login.interrupt() == -2
+        login.process.send_signal(number)
+        assert login.wait() == -number and login.out == ""
         assert is_free(urllib.parse.urlsplit(login.url).port)
         back = server.visit(location)
         assert daemon.ask("auth.authorize", back)["error"]["code"] == "invalid_request"
     assert server.requests() == []
+
+
+def test_ctrl_c_before_the_daemon_has_answered_opens_no_browser(daemon):
+    os.kill(daemon.pid, signal.SIGSTOP)
+    with Login(daemon) as login:
+        wait_until(lambda: catches(login.process.pid, signal.SIGINT))
+        login.process.send_signal(signal.SIGINT)
+        os.kill(daemon.pid, signal.SIGCONT)
+        assert login.wait() == -signal.SIGINT
+        assert not login.has_opened and "http" not in login.err
 
 
 def test_what_opens_a_browser_outlives_ctrl_c_and_holds_nothing_of_ours(daemon, tmp_path):
@@ -364,9 +235,109 @@ exec sleep {20 * SLOWNESS}
     assert not (tmp_path / "told").exists()
 
 
+# Without a browser
+
+
+def begun(process):
+    """The address that it says to sign in at."""
+    return next(line for line in iter(process.stderr.readline, "") if line.startswith("http")).strip()
+
+
+@contextlib.contextmanager
+def pasting(daemon, *arguments):
+    """gctoken login --no-browser, whose standard input is a pipe."""
+    with subprocess.Popen([os.environ["GCTOKEN"], "login", "--no-browser", *arguments, "--socket", daemon.socket],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def paste(process, text):
+    """What it then prints."""
+    process.stdin.buffer.write(text.encode(errors="surrogateescape"))
+    process.stdin.close()
+    out, err = process.stdout.read(), process.stderr.read()
+    process.wait(30 * SLOWNESS)
+    return out, err.strip()
+
+
+def is_forgotten(daemon, server, location):
+    return code(daemon.ask("auth.authorize", server.visit(location))) == "invalid_request"
+
+
 def test_without_a_browser_the_address_is_pasted(daemon, server):
+    with pasting(daemon) as process:
+        location = begun(process)
+        assert query_of(location)["redirect_uri"] == REDIRECT_URI
+        out, err = paste(process, way_back(server, location) + "\n")
+        assert process.returncode == 0 and out.startswith("default: valid, ") and err == ""
+    assert server.check(daemon.get())["client_id"] == "app"
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("", "no code"), ("http://localhost/back", "neither a code nor an error"), ("https://login.example/", "neither"),
+    ("LOCATION", "neither"), (REDIRECT_URI + "?code=c0de&state=another", "its state is another"),
+    (REDIRECT_URI + "?code=c0de", "its state is missing"), (REDIRECT_URI + "?code=a&code=b&state=STATE", "neither"),
+    ("\0", "no code"), ("\udcff", "no code"), pytest.param("x" * 70000, "no code", id="long"),
+])
+def test_what_else_is_pasted_is_told_and_sent_nowhere_and_the_sign_in_is_forgotten(daemon, server, text, says):
+    with pasting(daemon) as process:
+        location = begun(process)
+        out, err = paste(process, text.replace("LOCATION", location).replace("STATE", query_of(location)["state"]))
+        assert process.returncode == 1 and out == "" and says in err and err.count("\n") == 0 and "c0de" not in err
+        assert is_forgotten(daemon, server, location)
+    assert server.requests() == []
+
+
+def test_a_code_that_is_refused_is_told(daemon):
     done = daemon.gctoken("login", "--no-browser", input="made-up-c0de")
     assert done.returncode == 5 and "invalid_grant" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_instead_of_an_address_leaves_nothing_behind(daemon, server, number):
+    with pasting(daemon) as process:
+        location = begun(process)
+        process.send_signal(number)
+        assert process.wait(30 * SLOWNESS) == -number
+        assert is_forgotten(daemon, server, location)
+        assert process.stdout.read() + process.stderr.read().strip() == ""
+
+
+def test_a_token_that_is_valid_outlives_a_sign_in_that_is_given_up(daemon, server):
+    with Login(daemon) as login:
+        sign_in(login, server)
+        assert login.wait() == 0
+    token = daemon.get()
+    with Login(daemon) as login:
+        assert login.url and login.interrupt() == -2
+    assert daemon.get() == token and daemon.info()["state"] == "fresh"
+
+
+def test_who_pastes_the_wrong_address_at_a_terminal_may_try_again(daemon, server):
+    with Terminal(os.environ["GCTOKEN"], "login", "--no-browser", "--socket", daemon.socket) as terminal:
+        shown = terminal.read_until("not shown): ")
+        location = next(line for line in shown.splitlines() if line.startswith("http"))
+        for wrong, says in ((location, "neither a code nor an error"), (REDIRECT_URI, "neither a code nor an error"),
+                            (REDIRECT_URI + "?code=c0de&state=another", "its state is another")):
+            terminal.write(wrong + "\r")
+            assert says in terminal.read_until("not shown): ")
+        terminal.write(way_back(server, location) + "\r")
+        assert "default: valid, " in terminal.read_to_end()
+        assert terminal.status() == 0 and terminal.echoes()
+
+
+def test_ctrl_c_at_a_terminal_leaves_nothing_behind(daemon, server):
+    with Terminal(os.environ["GCTOKEN"], "login", "--no-browser", "--socket", daemon.socket) as terminal:
+        shown = terminal.read_until("not shown): ")
+        location = next(line for line in shown.splitlines() if line.startswith("http"))
+        terminal.interrupt()
+        terminal.read_to_end()
+        assert terminal.status() == -2 and terminal.echoes()
+        assert is_forgotten(daemon, server, location)
+
+
+# Usage
 
 
 @pytest.mark.parametrize("arguments", [("--state", "12345678"), ("a", "b"), ("--no-browser=x",)])

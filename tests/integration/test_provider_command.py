@@ -46,7 +46,7 @@ PROBE = """\
             tell(error=message)
         elif "command" in message:
             tell(command=message["command"])
-            if what in ("hang", "stubborn"):
+            if what in ("hang", "stubborn") or (what, message["command"]) == ("login", "reAuthenticate"):
                 tell(child=subprocess.Popen(["sleep", "1000"]).pid)
                 time.sleep(1000)
             send(commandId=message["commandId"], errorMessage="it is only a probe")
@@ -163,6 +163,19 @@ def test_nobody_else_is_its_provider(server, tmp_path):
     with probing(server, tmp_path, "hang", auth_code_timeout=300) as (daemon, _), daemon.connect() as connection:
         reply = connection.ask("authProvider.register", {"commands": ALL})
         assert code(reply) == "access_denied" and "auth_provider_command" in reply["errorMessage"]
+
+
+def test_a_reload_that_brings_another_one_ends_what_hangs(server, tmp_path):
+    times = {"auth_code_timeout": 300, "sign_in_timeout": 3600, "refresh_token_wait_max": 300}
+    with probing(server, tmp_path, "login", **times) as (daemon, probe), daemon.connect() as caller:
+        caller.send("auth.getJwtToken")
+        wait_until(lambda: any("child" in fact for fact in probe.facts()), timeout=30)
+        another = f"{EXAMPLES}/provider.py {server.http}/oauth/authorize app {REDIRECT_URI}"
+        daemon.write_config(section(server, another, **times))
+        assert "data" in daemon.ask("system.reload")
+        daemon.secrets.add(caller.reply()["data"]["jwtToken"])
+        wait_until(lambda: not any(runs(pid) for pid in probe.pids()))
+        assert daemon.log().count("was started as process") == 2
 
 
 def test_it_needs_no_rule(server, tmp_path):

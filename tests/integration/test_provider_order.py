@@ -422,3 +422,27 @@ def test_who_asks_while_somebody_signs_in_joins(daemon, server):
         bring(plugin, server, "signIn")
         assert [waiter.reply()["data"]["generation"] for waiter in waiters] == [2] * 3
         assert plugin.silent()
+
+
+def test_after_a_logout_it_is_asked_for_nothing_until_somebody_signs_in_or_refreshes(daemon, server):
+    def log_out():
+        assert "data" in daemon.ask("auth.logout")
+        expect_login_required(daemon, "logged out")
+
+    with Plugin(daemon, commands=ALL) as plugin:
+        bring(plugin, server)
+        daemon.wait_state("fresh")
+        log_out()
+        assert plugin.silent()
+    with Plugin(daemon, commands=ALL) as plugin:
+        assert plugin.silent()
+        waiter = ask_in_background(daemon, "auth.signIn")
+        bring(plugin, server, "signIn")
+        assert waiter.reply()["data"]["state"] == "fresh"
+        log_out()
+        assert "data" in plugin.publish("signedIn", new_code(daemon, server))
+        daemon.wait_state("fresh")
+        log_out()
+        waiter = ask_in_background(daemon, "auth.refresh")
+        bring(plugin, server)
+        assert waiter.reply()["data"]["state"] == "fresh"

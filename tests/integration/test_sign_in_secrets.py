@@ -13,6 +13,7 @@ import pytest
 
 from callers import code, wait_until
 from daemon import Daemon, profile
+from messenger import deployment
 from plugin import ALL, REDIRECT_URI, VERIFIER, Plugin, ask_in_background, new_code, section
 from sandbox import Sandbox
 
@@ -67,13 +68,6 @@ class World:
         self.daemon.secrets |= forms
 
 
-def messenger(server, name, deployment):
-    """A profile of a deployment at the sandbox."""
-    parts = urllib.parse.urlsplit(server.http)
-    return profile(server, name, None, None, token_url=None, grant="messenger", deployment_id=deployment,
-                   gateway_protocol="http", gateway_host=parts.hostname, gateway_port=parts.port)
-
-
 TIMES = {"auth_code_timeout": 300, "sign_in_timeout": 3600, "refresh_token_wait_max": 300}
 
 
@@ -88,7 +82,7 @@ def config_of(server, log_format, log_file):
         section(server, "started", "started", auth_provider_command=command),
         profile(server, "web", "web", "s3cret!", grant="authorization_code", redirect_uri=REDIRECT_URI,
                 authorize_url=server.http + "/oauth/authorize"),
-        messenger(server, "brand", "brand"), messenger(server, "openid", "openid"),
+        deployment(server, "brand", "brand"), deployment(server, "openid", "openid"),
         profile(server, "saml", "saml", "s3cret!", grant="saml2_bearer", org_name="acme",
                 allow="user:root (authProvider.register, auth.getJwtToken, auth.refresh, auth.signIn, auth.logout)")])
 

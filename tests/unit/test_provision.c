@@ -974,6 +974,39 @@ START_TEST(a_command_that_a_reload_brings_ends_a_verdict)
 }
 END_TEST
 
+START_TEST(another_command_is_asked_from_the_beginning_by_whatever_its_predecessor_does)
+{
+	static const char *const commands[] = {"/usr/bin/first", "/usr/bin/second", NULL};
+	struct profile *profile = NULL;
+	struct caller callers[2], signing_in[2];
+
+	world_begin(0);
+	for (int i = 0; i < 3; i++) {
+		struct settings *settings = settings_of("pkce");
+
+		settings->auth_provider_command = commands[i] ? strdup(commands[i]) : NULL;
+		profile = configured(settings);
+		if (commands[i]) {
+			pass_gap();
+			caller_get(&callers[i], profile, 0, NULL);
+			caller_ask_sign_in(&signing_in[i], profile);
+			expect_asks(i + 1, i, 1);
+			world_decline(ERRAND_CODE, "there is none", false);
+			expect_asks(i + 1, i + 1, 1);
+		}
+	}
+	/* There is none any more. A sign-in is for its own program to end. */
+	ck_assert_int_eq(profile_state(profile), PROFILE_LOGIN_REQUIRED);
+	ck_assert_ptr_null(world.errands[ERRAND_REAUTHENTICATE]);
+	world_decline(ERRAND_SIGN_IN, "it was replaced", false);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(callers[i].outcome, OUTCOME_LOGIN_REQUIRED);
+		ck_assert_int_eq(signing_in[i].outcome, OUTCOME_LOGIN_REQUIRED);
+	}
+	world_end();
+}
+END_TEST
+
 START_TEST(refresh_access_token_off_asks_for_the_first_token_alone)
 {
 	struct settings *settings = settings_of("pkce");
@@ -1098,6 +1131,7 @@ UNIT_MAIN("provision", without_a_token_the_provider_is_asked_for_a_code_which_is
 	a_token_is_renewed_in_time_when_a_provider_comes_late,
 	a_command_is_there_to_be_asked_without_having_come,
 	a_command_that_a_reload_brings_ends_a_verdict,
+	another_command_is_asked_from_the_beginning_by_whatever_its_predecessor_does,
 	refresh_access_token_off_asks_for_the_first_token_alone,
 	a_reload_that_makes_it_another_profile_ends_what_its_provider_does,
 	a_reload_that_keeps_the_profile_keeps_what_its_provider_does,
