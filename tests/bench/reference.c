@@ -1,6 +1,7 @@
 /*
- * bench-reference SOCKET REPLY_FILE: the yardstick of the benchmark. It answers each LF with the
- * same bytes and knows neither JSON nor tokens: what is slower than this is the price of the work.
+ * bench-reference SOCKET REPLY_FILE [all]: the yardstick of the benchmark. It answers each LF with
+ * the same bytes, with "all" to all peers, and knows neither JSON nor tokens: what is slower than
+ * this is the price of the work.
  *
  * Level-triggered epoll, one read and one write a turn. While an answer is not wholly written
  * nothing more is read from that peer, so what it is owed stays bounded by one read.
@@ -32,6 +33,7 @@ enum {
 struct peer {
 	size_t owed; /* bytes of answers not yet written */
 	bool blocked;
+	bool open;
 };
 
 struct server {
@@ -41,6 +43,8 @@ struct server {
 	size_t block_length;
 	size_t reply_length;
 	struct peer *peers;
+	int peers_end; /* behind the highest descriptor of one */
+	bool answers_all;
 };
 
 static void load_reply(struct server *server, const char *path)
@@ -111,7 +115,10 @@ static void accept_peers(struct server *server)
 		if (fd >= PEERS_MAX) {
 			errx(1, "more than %d peers", PEERS_MAX);
 		}
-		server->peers[fd] = (struct peer){0};
+		server->peers[fd] = (struct peer){.open = true};
+		if (fd >= server->peers_end) {
+			server->peers_end = fd + 1;
+		}
 		watch(server, EPOLL_CTL_ADD, fd, EPOLLIN);
 	}
 }
@@ -127,6 +134,12 @@ static size_t count_lines(const char *data, size_t length)
 	return lines;
 }
 
+static void close_peer(struct server *server, int fd)
+{
+	server->peers[fd].open = false;
+	close(fd);
+}
+
 /* The block repeats itself, so what is owed tells where in a reply the next byte is. */
 static void write_owed(struct server *server, int fd)
 {
@@ -140,7 +153,7 @@ static void write_owed(struct server *server, int fd)
 		}
 		ssize_t written = send(fd, server->block + offset, length, MSG_NOSIGNAL);
 		if (written < 0 && errno != EAGAIN) {
-			close(fd);
+			close_peer(server, fd);
 			return;
 		}
 		if (written < 0) {
@@ -155,6 +168,16 @@ static void write_owed(struct server *server, int fd)
 	}
 }
 
+static void owe_all(struct server *server, size_t bytes)
+{
+	for (int fd = 0; fd < server->peers_end; fd++) {
+		if (server->peers[fd].open) {
+			server->peers[fd].owed += bytes;
+			write_owed(server, fd);
+		}
+	}
+}
+
 static void serve(struct server *server, int fd)
 {
 	char data[READ_BYTES];
@@ -166,10 +189,15 @@ static void serve(struct server *server, int fd)
 			return;
 		}
 		if (length <= 0) {
-			close(fd);
+			close_peer(server, fd);
 			return;
 		}
-		peer->owed = count_lines(data, (size_t)length) * server->reply_length;
+		size_t bytes = count_lines(data, (size_t)length) * server->reply_length;
+		if (server->answers_all) {
+			owe_all(server, bytes);
+			return;
+		}
+		peer->owed = bytes;
 	}
 	write_owed(server, fd);
 }
@@ -188,8 +216,9 @@ int main(int argc, char **argv)
 	static struct peer peers[PEERS_MAX];
 	struct server server = {.peers = peers};
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: bench-reference SOCKET REPLY_FILE\n");
+	server.answers_all = argc == 4 && strcmp(argv[3], "all") == 0;
+	if (argc != 3 + server.answers_all) {
+		fprintf(stderr, "usage: bench-reference SOCKET REPLY_FILE [all]\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
