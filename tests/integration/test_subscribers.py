@@ -117,7 +117,7 @@ def test_subscribers_that_do_not_read_cost_the_others_nothing_and_are_told_why_t
         print(f"\nmedian and p99 from a new token to a subscriber: {1000 * alone[0]:.2f} and {1000 * alone[1]:.2f} ms alone, "
               f"{1000 * beside[0]:.2f} and {1000 * beside[1]:.2f} ms beside {SILENT} that do not read; {grown} KiB")
         assert beside[1] < TOLD_MAX_S
-        assert grown < 16 * 1024  # of which the lines' own part is most
+        assert grown < 64 * 1024  # were nothing shared, it would be four times that
         for connection in connections:
             check_dropped(connection)
 
