@@ -18,19 +18,22 @@ static struct profile *profile_of(const char *grant)
 	return broker_find(world.broker, "p");
 }
 
-/* The state is told as those events, which end with EVENT_KINDS. */
-static void expect(const struct profile *profile, const enum event_kind *expected)
+/* The state is told as the first n of those events. */
+static void expect(const struct profile *profile, const enum event_kind *expected, size_t n)
 {
 	enum event_kind kinds[RECAP_MAX];
-	unsigned n = recap(profile, kinds, &error);
 
-	for (unsigned i = 0; i < n; i++) {
+	ck_assert_uint_eq(recap(profile, kinds, &error), n);
+	for (size_t i = 0; i < n; i++) {
 		ck_assert_int_eq((int)kinds[i], (int)expected[i]);
 	}
-	ck_assert_int_eq((int)expected[n], (int)EVENT_KINDS);
 }
 
-#define EXPECT(profile, ...) expect(profile, (const enum event_kind[]){__VA_ARGS__ EVENT_KINDS})
+#define EXPECT(profile, ...)                                                 \
+	expect(profile, (const enum event_kind[]){__VA_ARGS__ EVENT_KINDS},  \
+		sizeof((const enum event_kind[]){__VA_ARGS__ EVENT_KINDS}) / \
+				sizeof(enum event_kind) -                    \
+			1)
 
 START_TEST(profile_that_was_not_fetched_yet_has_nothing_to_tell)
 {
