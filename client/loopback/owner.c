@@ -169,7 +169,7 @@ static bool look_up(const struct connection_end *end)
 
 bool owner_is_ours(int fd)
 {
-	struct connection_end end;
+	struct connection_end end = {0};
 	socklen_t local_len = sizeof(end.local), remote_len = sizeof(end.remote);
 	bool ours;
 

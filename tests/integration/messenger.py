@@ -5,6 +5,7 @@ import contextlib
 import json
 import urllib.parse
 
+from callers import code
 from daemon import Daemon, profile
 
 AUTHORIZE = "auth.authorize"
@@ -44,6 +45,11 @@ def code_of(daemon, server, **query):
 
 def sign_in(daemon, server):
     return daemon.ask(AUTHORIZE, {"code": code_of(daemon, server), "redirectUri": REDIRECT_URI})
+
+
+def check_refused(reply, why):
+    """What came of a sign-in was of no use."""
+    assert code(reply) == "upstream_unavailable" and why in reply["errorMessage"], reply
 
 
 def requests_of(daemon, server):

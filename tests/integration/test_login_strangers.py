@@ -212,7 +212,7 @@ def test_connections_are_limited_and_the_sign_in_goes_on_once_they_are_closed(da
 
 
 HOLD = """import socket, sys
-held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(300)]
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(600)]
 print(flush=True)
 sys.stdin.read()
 """
