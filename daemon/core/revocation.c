@@ -31,7 +31,7 @@ static enum way way_of(const struct settings *settings)
 	if (settings->revocation_url) {
 		return WAY_RFC_7009;
 	}
-	return settings->api_url ? WAY_GENESYS : WAY_NONE;
+	return settings->api_revokes ? WAY_GENESYS : WAY_NONE;
 }
 
 static enum revocation_step first_step(struct revocation *revocation)

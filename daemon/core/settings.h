@@ -70,8 +70,9 @@ struct settings {
 	char *token_host;     /* host:port of token_url, lower case; attempts are counted by it */
 	char *revocation_url; /* RFC 7009's endpoint; NULL: the server is Genesys Cloud, or has none
 			       */
-	char *login_url; /* base URL of the login server, as people know it; no slash at the end */
-	char *api_url;   /* base URL of the API; NULL where the server is not Genesys Cloud */
+	char *login_url;  /* base URL of the login server, as people know it; no slash at the end */
+	char *api_url;    /* base URL of the API; NULL where the server is not Genesys Cloud */
+	bool api_revokes; /* tokens end at api_url: it is the profile's, not what others have */
 	char *scope, *audience, *resource;
 	int64_t default_lifetime_ms; /* 0: none */
 	bool refresh_access_token;

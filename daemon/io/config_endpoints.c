@@ -133,6 +133,14 @@ static void read_token_url(const struct config_values *values, struct settings *
 	}
 }
 
+/* Whether the profile itself says where its tokens are for. What is said for all is no place to
+ * send the tokens of another server to. */
+static bool has_own_api(const struct config_values *values)
+{
+	return config_values_own(values, CONFIG_KEY_HOST) ||
+	       config_values_own(values, CONFIG_KEY_GATEWAY_HOST);
+}
+
 static void read_api_url(const struct config_values *values, struct settings *settings)
 {
 	struct config_url url;
@@ -147,6 +155,8 @@ static void read_api_url(const struct config_values *values, struct settings *se
 	}
 	if (right) {
 		settings->api_url = base_url(values, url.text, "");
+		settings->api_revokes = !values->entries[CONFIG_KEY_TOKEN_URL] ||
+					has_own_api(values);
 		config_url_done(&url);
 	}
 }
@@ -242,6 +252,7 @@ static void take_login_of_authorize(const struct config_values *values, struct s
 {
 	free(settings->login_url);
 	settings->login_url = base_url(values, settings->authorize_url, AUTHORIZE_PATH);
+	settings->api_revokes = has_own_api(values);
 	if (!values->entries[CONFIG_KEY_HOST] && !values->entries[CONFIG_KEY_GATEWAY_HOST]) {
 		free(settings->api_url);
 		settings->api_url = NULL;

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+import urllib.parse
 
 import pytest
 
@@ -60,6 +61,19 @@ def test_a_server_without_a_way_to_revoke_is_told(server):
         assert data["revoked"] is False and "revocation_url" in data["revocationError"]
         check_logged_out(daemon)
         assert server.revocations() == []
+
+
+def test_a_token_of_another_server_is_not_sent_to_the_api_that_is_there_for_all(server):
+    parts = urllib.parse.urlsplit(server.http)
+    gateway_for_all = f"[gateway]\nhost = {parts.hostname}\nport = {parts.port}\nprotocol = http\n"
+    own = profile(server, "own", gateway_host=parts.hostname)
+    with Daemon(gateway_for_all + profile(server) + own) as daemon:
+        daemon.get()
+        data = logout(daemon)
+        assert data["revoked"] is False and "revocation_url" in data["revocationError"]
+        assert server.revocations() == []
+        token = daemon.get("own")
+        assert daemon.ask(LOGOUT, {"profile": "own"})["data"]["revoked"] and dead(server, token)
 
 
 def test_a_planted_token_is_revoked_too(server):

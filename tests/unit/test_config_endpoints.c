@@ -93,6 +93,40 @@ START_TEST(token_url_goes_before_host_and_gateway)
 }
 END_TEST
 
+/* Those of another server are not sent to the API that is there for all. */
+START_TEST(tokens_are_revoked_at_an_api_of_the_profiles_own)
+{
+	static const struct {
+		const char *lines, *sections;
+		bool revokes;
+	} table[] = {
+		{"", "", true},
+		{"", "[general]\nhost = eu_west_1\n", true},
+		{"", "[gateway]\nhost = gw.example.com\n", true},
+		{"token_url = https://example.com/token", "", false},
+		{"token_url = https://example.com/token", "[general]\nhost = eu_west_1\n", false},
+		{"token_url = https://example.com/token", "[gateway]\nhost = gw.example.com\n",
+			false},
+		{"token_url = https://example.com/token\nhost = eu_west_1", "", true},
+		{"token_url = https://example.com/token\ngateway_host = gw.example.com", "", true},
+	};
+	struct settings *settings;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		settings = config_fixture_settings(table[i].lines, table[i].sections);
+		ck_assert_msg(settings->api_revokes == table[i].revokes, "%s, %s", table[i].lines,
+			table[i].sections);
+		settings_unref(settings);
+	}
+	settings = config_fixture_only("[general]\nhost = eu_west_1\n[profile a]\n"
+				       "grant = implicit\nclient_id = c\n"
+				       "redirect_uri = http://localhost/\n"
+				       "authorize_url = https://example.com/authorize\n");
+	ck_assert(!settings->api_revokes);
+	settings_unref(settings);
+}
+END_TEST
+
 START_TEST(revocation_url_is_taken_where_a_client_can_prove_itself)
 {
 	struct settings *settings = config_fixture_settings(
@@ -257,6 +291,7 @@ END_TEST
 CASES_MAIN("config_endpoints", config_fixture_set_up, config_fixture_tear_down,
 	{host_is_written_in_many_ways, 1}, {host_is_mypurecloud_com_by_default, 1},
 	{host_that_is_none_is_told, 1}, {token_url_goes_before_host_and_gateway, 1},
+	{tokens_are_revoked_at_an_api_of_the_profiles_own, 1},
 	{revocation_url_is_taken_where_a_client_can_prove_itself, 1},
 	{gateway_is_composed_of_its_parts, 1}, {gateway_that_is_none_is_told, 1},
 	{gateway_without_a_host_is_a_warning, 1}, {unix_socket_goes_with_the_gateway, 1},

@@ -24,6 +24,7 @@ static void begin(const char *grant, const char *api_url, const char *revocation
 	settings = fixture_settings("p");
 	settings->grant = grant_find(grant);
 	fixture_set(&settings->api_url, api_url);
+	settings->api_revokes = api_url;
 	fixture_set(&settings->revocation_url, revocation_url);
 	revocation = revocation_new(settings, secret_of(token), secret_of(refresh_token));
 }
