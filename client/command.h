@@ -26,6 +26,7 @@ struct arguments {
 	double expires_in;                /* seconds; where there is no expiration */
 	bool url;
 	bool no_browser;
+	bool device;
 	bool json;
 	bool header;
 	bool api_url;

@@ -48,6 +48,7 @@ static const struct option long_options[] = {
 	{"failures-warning", required_argument, NULL, OPTION_FAILURES_WARNING},
 	{"failures-critical", required_argument, NULL, OPTION_FAILURES_CRITICAL},
 	{"no-browser", no_argument, NULL, OPTION_NO_BROWSER},
+	{"device", no_argument, NULL, OPTION_DEVICE},
 	{NULL, 0, NULL, 0},
 };
 
@@ -214,6 +215,7 @@ static void take_flag(struct arguments *arguments, enum option_id option)
 	arguments->api_url |= option == OPTION_API_URL;
 	arguments->url |= option == OPTION_URL;
 	arguments->no_browser |= option == OPTION_NO_BROWSER;
+	arguments->device |= option == OPTION_DEVICE;
 }
 
 static void take_option(struct invocation *invocation, enum option_id option, const char *value)
@@ -240,6 +242,7 @@ static void take_option(struct invocation *invocation, enum option_id option, co
 	case OPTION_API_URL:
 	case OPTION_URL:
 	case OPTION_NO_BROWSER:
+	case OPTION_DEVICE:
 		take_flag(arguments, option);
 		break;
 	case OPTION_STATE:
@@ -362,6 +365,9 @@ static void check(struct invocation *invocation)
 	if (arguments->json && (arguments->header || arguments->api_url)) {
 		invocation_refuse(invocation, "choose between --json and --%s",
 			arguments->header ? "header" : "api-url");
+	}
+	if (arguments->device && arguments->no_browser) {
+		invocation_refuse(invocation, "choose between --device and --no-browser");
 	}
 	if (subcommand->run == command_set_token &&
 		!(invocation->given & OPTION_BIT(OPTION_EXPIRES_IN)) == !arguments->expiration) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/device.h"
 #include "client/print.h"
 #include "client/sign_in.h"
 
@@ -34,6 +35,9 @@ int command_login(const struct arguments *arguments, struct connection *connecti
 {
 	static const char path[] = GCTOKEN_LIBEXECDIR "/" PROGRAM;
 
+	if (arguments->device) {
+		return command_device(arguments, connection);
+	}
 	if (arguments->no_browser) {
 		return command_authorize(arguments, connection);
 	}

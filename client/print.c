@@ -29,8 +29,9 @@ static const char *const advices[ERROR_CODES] = {
 	[ERROR_UPSTREAM_UNAVAILABLE] = "gctokend goes on trying: check the network and the login "
 				       "server if it lasts",
 	[ERROR_UPSTREAM_REJECTED] = "correct the profile's credentials, then run gctoken reload",
-	[ERROR_LOGIN_REQUIRED] = "sign in with gctoken login, or run gctoken refresh where "
-				 "only that fetches tokens",
+	[ERROR_LOGIN_REQUIRED] = "sign in with gctoken login (--device where that is the "
+				 "grant), or run gctoken refresh where only that fetches "
+				 "tokens",
 	[ERROR_SHUTTING_DOWN] = "ask again once gctokend runs again",
 	[ERROR_INTERNAL] = "gctokend's log tells more: journalctl -u gctokend",
 };

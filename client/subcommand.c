@@ -59,8 +59,9 @@ static const struct subcommand subcommands[] = {
 		"Has gctokend fetch a new token for PROFILE (default) now, and waits for it.\n"
 		"\n"
 		"  --json            as JSON\n"},
-	{"login", command_login, OPTION_BIT(OPTION_NO_BROWSER) | OPTION_BIT(OPTION_JSON), true,
-		false,
+	{"login", command_login,
+		OPTION_BIT(OPTION_NO_BROWSER) | OPTION_BIT(OPTION_DEVICE) | OPTION_BIT(OPTION_JSON),
+		true, false,
 		"Usage: gctoken login [PROFILE] [OPTION]...\n"
 		"\n"
 		"Signs PROFILE (default) in with the browser of this machine, waits until that\n"
@@ -68,6 +69,8 @@ static const struct subcommand subcommands[] = {
 		"\n"
 		"  --no-browser      print the address to sign in at, and read from standard\n"
 		"                    input the address that the browser is then sent to\n"
+		"  --device          print an address and a code to enter there, with a browser\n"
+		"                    on any machine: where PROFILE has grant = device\n"
 		"  --json            as JSON\n"},
 	{"authorize", command_authorize,
 		OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_STATE) |

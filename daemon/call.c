@@ -191,6 +191,9 @@ static void answer_outcome(struct call_shared *shared, struct session *session, 
 	if (outcome->outcome == OUTCOME_LOGGED_OUT) {
 		answer_owned(shared, session, head, head_len,
 			message_data(view_logout(profile, outcome, call_wall_offset(shared))));
+	} else if (outcome->outcome == OUTCOME_USER_CODE) {
+		answer_owned(shared, session, head, head_len,
+			message_data(view_device(outcome->device, call_wall_offset(shared))));
 	} else if (outcome->outcome != OUTCOME_TOKEN) {
 		shared->errors[outcome_code(outcome->outcome)]++;
 		answer_owned(shared, session, head, head_len, outcome_payload(outcome));
@@ -299,6 +302,11 @@ void session_send(struct session *session, const char *head, struct payload *pay
 	session->ops->pending(session, 1);
 	session->ops->answer(session, head, strlen(head), payload);
 	session->ops->pending(session, -1);
+}
+
+bool session_waits(const struct session *session)
+{
+	return !LIST_EMPTY(&session->waiting);
 }
 
 void session_done(struct session *session)

@@ -78,6 +78,9 @@ void session_init(struct session *session, const struct session_ops *ops,
 /* Forgets what it waits for, and tells those who are tied to it. */
 void session_done(struct session *session);
 
+/* Whether a request of it will be answered later. */
+bool session_waits(const struct session *session);
+
 /* The tie is its owner's. */
 void session_tie(struct session *session, struct session_tie *tie);
 void session_untie(struct session_tie *tie);
@@ -158,6 +161,7 @@ enum call_type {
 	X(COMMANDS, "commands", CALL_STRINGS)                 \
 	X(EVENT, "event", CALL_STRING)                        \
 	X(DATA, "data", CALL_OBJECT)                          \
+	X(USER_CODE, "userCode", CALL_STRING)                 \
 	X(PROFILES, "profiles", CALL_STRINGS)                 \
 	X(EVENTS, "events", CALL_STRINGS)                     \
 	X(WITH_TOKEN, "withToken", CALL_BOOLEAN)

@@ -136,7 +136,14 @@ static void client_free(struct client *client)
 
 static void on_closed(void *context)
 {
-	client_free(context);
+	struct client *client = context;
+	struct clients *clients = client->clients;
+	bool waited = session_waits(&client->session);
+
+	client_free(client);
+	if (waited) {
+		clients->changed(clients->context); /* what nobody waits for may end */
+	}
 }
 
 /* The round comes behind all that the loop has news of. */

@@ -13,6 +13,7 @@
 #include "plant.h"
 #include "proto/message.h"
 #include "sign_in.h"
+#include "sign_in_device.h"
 #include "view.h"
 
 enum {
@@ -166,6 +167,7 @@ enum {
 	SUBJECT = 1 << PARAMETER_UID | 1 << PARAMETER_GIDS | 1 << PARAMETER_UNIT,
 	COMMANDS = 1 << PARAMETER_COMMANDS,
 	NEWS = 1 << PARAMETER_EVENT | 1 << PARAMETER_DATA,
+	USER_CODE = 1 << PARAMETER_USER_CODE,
 	SUBSCRIPTION = 1 << PARAMETER_PROFILES | 1 << PARAMETER_EVENTS | 1 << PARAMETER_WITH_TOKEN,
 	EXPIRY = 1 << PARAMETER_EXPIRATION | 1 << PARAMETER_EXPIRES_IN,
 };
@@ -185,6 +187,9 @@ static const struct endpoint endpoints[] = {
 	{"auth.setAccessToken", ACCESS_SET_ACCESS_TOKEN, PROFILE | TOKEN | EXPIRY,
 		plant_check_access_token, plant_access_token},
 	{"auth.signIn", ACCESS_SIGN_IN, PROFILE, NULL, sign_in_ask},
+	{"auth.getUserCode", ACCESS_AUTHORIZE_DEVICE, PROFILE, NULL, sign_in_device_codes},
+	{"auth.authorizeDevice", ACCESS_AUTHORIZE_DEVICE, PROFILE | USER_CODE, sign_in_device_check,
+		sign_in_device},
 	{"authProvider.register", ACCESS_REGISTER, PROFILE | COMMANDS, auth_provider_check_register,
 		auth_provider_register},
 	{"authProvider.ready", ACCESS_REGISTER, PROFILE, NULL, auth_provider_ready},

@@ -137,7 +137,7 @@ void exchange_log(const struct exchange *exchange, const struct settings *settin
 	const struct grant_result *result)
 {
 	const char *id = exchange_correlation_id(result);
-	bool failed = result->verdict != GRANT_GRANTED;
+	bool failed = result->verdict != GRANT_GRANTED && !result->pending;
 	const char *request_headers[REQUEST_HEADERS_MAX + 1];
 	struct log_exchange told = {
 		.status = answer->error ? 0 : answer->status,

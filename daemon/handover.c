@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/broker.h"
+#include "core/device.h"
 #include "core/secret.h"
 #include "core/token.h"
 #include "identity.h"
@@ -113,6 +114,29 @@ static void add_authorizations(cJSON *object, const struct authorize_list *list)
 	}
 }
 
+/* One whose codes have not come yet begins anew. */
+static void add_device(cJSON *object, const struct device *device)
+{
+	cJSON *item;
+
+	if (!device || !device->codes.user_code) {
+		return;
+	}
+	item = cJSON_AddObjectToObject(object, "device");
+	add_text(item, "userCode", device->codes.user_code);
+	add_text(item, "verificationUri", device->codes.verification_uri);
+	add_text(item, "verificationUriComplete", device->codes.verification_uri_complete);
+	add_time(item, "expires", device->expires_ms);
+	add_time(item, "interval", device->interval_ms);
+	add_time(item, "poll", device->poll_ms);
+	if (device->step == DEVICE_ENDED) {
+		add_text(item, "verdict", verdicts[device->verdict]);
+		add_text(item, "message", device->message);
+	} else {
+		add_text(item, "deviceCode", secret_reveal(device->codes.device_code));
+	}
+}
+
 /* By which other credentials are known as such: a hash of all that settings_same_credentials()
  * compares. "" when there is no memory. */
 static void hash_credentials(const struct settings *settings, char ret_hash[SIGN_HASH_SIZE])
@@ -165,6 +189,7 @@ static cJSON *write_object(const struct profile *profile)
 	add_answer(object, &profile->last_answer);
 	add_error(object, &profile->last_error);
 	add_authorizations(object, &profile->authorizations);
+	add_device(object, profile->device);
 	return object;
 }
 
@@ -297,6 +322,37 @@ static bool read_authorizations(const cJSON *object, struct authorize_list *list
 	return true;
 }
 
+static bool read_device(const cJSON *object, struct profile *profile)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "device");
+	const char *message = get_text(item, "message");
+	struct device *device;
+
+	if (!item) {
+		return true;
+	}
+	device = device_new(profile->settings, 0);
+	if (!device) {
+		return false;
+	}
+	profile->device = device;
+	device->expires_ms = get_number(item, "expires", 0);
+	device->interval_ms = get_number(item, "interval", DEVICE_INTERVAL_MS);
+	device->poll_ms = get_number(item, "poll", 0);
+	device->step = DEVICE_PENDING;
+	take_text(item, "verificationUriComplete", &device->codes.verification_uri_complete);
+	if (!take_text(item, "userCode", &device->codes.user_code) ||
+		!take_text(item, "verificationUri", &device->codes.verification_uri)) {
+		return false;
+	}
+	if (get_verdict(item) != GRANT_NONE) {
+		device_end(device, get_verdict(item), message, 0);
+		return true;
+	}
+	device->codes.device_code = take_secret(item, "deviceCode");
+	return device->codes.device_code;
+}
+
 static bool read_profile(const cJSON *object, struct profile *profile)
 {
 	profile->generation = (uint64_t)get_number(object, "generation", 0);
@@ -311,7 +367,8 @@ static bool read_profile(const cJSON *object, struct profile *profile)
 	read_answer(object, &profile->last_answer);
 	read_error(object, &profile->last_error);
 	return read_token(object, "token", &profile->token) &&
-	       read_authorizations(object, &profile->authorizations);
+	       read_authorizations(object, &profile->authorizations) &&
+	       read_device(object, profile);
 }
 
 static int read_past(const cJSON *object, struct settings *settings, struct past *past)

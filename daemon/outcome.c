@@ -29,6 +29,7 @@ enum error_code outcome_code(enum outcome outcome)
 	case OUTCOME_TOKEN:
 	case OUTCOME_WAITS:
 	case OUTCOME_LOGGED_OUT:
+	case OUTCOME_USER_CODE:
 		break;
 	case OUTCOME_TIMEOUT:
 		return ERROR_REFRESH_TIMEOUT;

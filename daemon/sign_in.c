@@ -91,8 +91,9 @@ static bool takes_sign_ins(const struct call *call, unsigned refused)
 		}
 	}
 	return call_fail(call, ERROR_INVALID_REQUEST,
-		"%s is for profiles with grant = %s; profile %s has grant = %s",
-		call->endpoint->name, names, settings->name, settings->grant->name);
+		"%s is for profiles with grant = %s; profile %s has grant = %s%s",
+		call->endpoint->name, names, settings->name, settings->grant->name,
+		settings->grant->parts & GRANT_DEVICE ? ": gctoken login --device" : "");
 }
 
 static bool takes_redirect(const struct call *call)

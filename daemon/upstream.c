@@ -8,10 +8,12 @@
 
 #include "core/broker.h"
 #include "core/code.h"
+#include "core/device.h"
 #include "core/revocation.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/token.h"
+#include "device_codes.h"
 #include "exchange.h"
 #include "io/clock.h"
 #include "io/config_secret_file.h"
@@ -75,6 +77,27 @@ static void log_failure(
 	}
 }
 
+/* Somebody is still to sign in. */
+static void log_poll(const struct attempt *attempt, const struct grant_result *result)
+{
+	struct log_event event = {
+		.level = result->pending ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+		.profile = attempt->settings->name,
+		.correlation_id = exchange_correlation_id(result),
+	};
+
+	log_event(&event, "%s; asked again in %" PRId64 " s", result->message,
+		(attempt->profile->device->poll_ms - clock_now() + 999) / 1000);
+}
+
+static bool is_poll(const struct attempt *attempt)
+{
+	const struct profile *profile = attempt->profile;
+
+	return profile && profile->device && profile->device->step == DEVICE_PENDING &&
+	       attempt->code && attempt->code->origin == CODE_DEVICE;
+}
+
 static void log_result(
 	void *context, const struct attempt *attempt, const struct grant_result *result)
 {
@@ -86,7 +109,9 @@ static void log_result(
 		.correlation_id = exchange_correlation_id(result),
 	};
 
-	if (!profile || attempt->stale) {
+	if (is_poll(attempt)) {
+		log_poll(attempt, result);
+	} else if (!profile || attempt->stale) {
 		event.kind = LOG_EVENT_TOKEN_DISCARDED;
 		log_event(&event,
 			"an answer came after a change of the profile, and its token is not used");
@@ -318,6 +343,29 @@ static void unask(void *context, struct errand *errand)
 	upstream->ops->unask(upstream->context, errand);
 }
 
+static void on_codes(void *context, struct grant_result *result)
+{
+	struct device *device = context;
+	struct upstream *upstream = device->context;
+
+	device->transfer = NULL;
+	device_codes_log(device, result);
+	broker_device_answered(upstream->broker, device, result, clock_now());
+	upstream->ops->changed(upstream->context);
+}
+
+static void ask_device(void *context, struct device *device)
+{
+	struct upstream *upstream = context;
+
+	device_codes_ask(upstream->sender, device, on_codes);
+}
+
+static void unask_device(void *context, struct device *device)
+{
+	device_codes_cancel(device);
+}
+
 static void on_revoked(void *context, struct grant_result *result)
 {
 	struct revocation *revocation = context;
@@ -381,6 +429,8 @@ static const struct broker_ops broker_ops = {
 	.ended = log_result,
 	.ask = ask,
 	.unask = unask,
+	.ask_device = ask_device,
+	.unask_device = unask_device,
 	.declined = log_declined,
 	.news = news,
 	.revoke = revoke,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/device.h"
 #include "core/event.h"
 #include "core/profile.h"
 #include "core/secret.h"
@@ -177,6 +178,19 @@ cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms)
 		object, "lastAnswer", view_answer(&profile->last_answer, wall_offset_ms));
 	cJSON_AddItemToObject(
 		object, "lastError", view_error(&profile->last_error, wall_offset_ms));
+	return object;
+}
+
+cJSON *view_device(const struct device *device, int64_t wall_offset_ms)
+{
+	const struct grant_device_codes *codes = &device->codes;
+	cJSON *object = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(object, "userCode", codes->user_code);
+	cJSON_AddStringToObject(object, "verificationUri", codes->verification_uri);
+	cJSON_AddItemToObject(object, "verificationUriComplete",
+		string_or_null(codes->verification_uri_complete));
+	cJSON_AddItemToObject(object, "expiresAt", view_time(device->expires_ms, wall_offset_ms));
 	return object;
 }
 

@@ -11,6 +11,7 @@
 struct event_error;
 struct payload;
 struct answer;
+struct device;
 struct profile;
 struct token;
 
@@ -33,6 +34,9 @@ cJSON *view_profile(const struct profile *profile, int64_t wall_offset_ms);
 /* Data of auth.logout; likewise. */
 cJSON *view_logout(
 	const struct profile *profile, const struct answer *answer, int64_t wall_offset_ms);
+
+/* Data of auth.getUserCode, for a device with codes; likewise. */
+cJSON *view_device(const struct device *device, int64_t wall_offset_ms);
 
 /* A number as cJSON writes it, but without the floating point that takes it most of its time. */
 cJSON *view_number(int64_t number);

@@ -20,6 +20,7 @@
 	X(AUTHORIZE, "auth.authorize", false)              \
 	X(SET_ACCESS_TOKEN, "auth.setAccessToken", false)  \
 	X(SIGN_IN, "auth.signIn", false)                   \
+	X(AUTHORIZE_DEVICE, "auth.authorizeDevice", false) \
 	X(LOGOUT, "auth.logout", false)                    \
 	X(REGISTER, "authProvider.register", false)        \
 	X(SUBSCRIBE, "events.subscribe", true)             \

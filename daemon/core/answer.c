@@ -59,6 +59,13 @@ static enum found read_seconds(const cJSON *object, const char *name, double *re
 	return isnan(*ret_seconds) ? UNUSABLE : FOUND;
 }
 
+double answer_seconds(const cJSON *object, const char *name)
+{
+	double seconds;
+
+	return read_seconds(object, name, &seconds) == FOUND ? seconds : -1;
+}
+
 static enum found bounded(double seconds, int64_t *ret_ms)
 {
 	if (seconds < LIFETIME_MIN_S) {

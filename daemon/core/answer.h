@@ -11,6 +11,7 @@
 
 #include "text.h"
 
+struct cJSON;
 struct secret;
 struct settings;
 struct token;
@@ -49,6 +50,10 @@ struct token *answer_jwt(const struct settings *settings, const struct answer_ht
  * what is shown depends on them.
  */
 void answer_account(const struct answer_http *answer, char ret[TEXT_UPSTREAM_SIZE]);
+
+/* The seconds that a member of an answer says, as a number or a string that holds a decimal one; -1
+ * where it says none. */
+double answer_seconds(const struct cJSON *object, const char *name);
 
 /* A date of HTTP (RFC 9110 section 5.6.7, IMF-fixdate) as seconds since 1970, or -1. */
 int64_t answer_date(const char *text);

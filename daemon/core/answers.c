@@ -1,6 +1,5 @@
 #include "answers.h"
 
-#include "grant.h"
 #include "profile.h"
 #include "settings.h"
 
@@ -17,6 +16,11 @@ static enum outcome outcome_of(enum grant_verdict verdict)
 		return OUTCOME_LOGIN_REQUIRED;
 	}
 	return OUTCOME_UNAVAILABLE;
+}
+
+struct answer answers_refusal(enum grant_verdict verdict, const char *text)
+{
+	return (struct answer){.outcome = outcome_of(verdict), .text = text};
 }
 
 struct answer answers_error(const struct profile *profile, int64_t now_ms)
@@ -109,6 +113,8 @@ static bool waits_for(void *context, const struct waiter *waiter)
 		return waiter->kind == WAITER_EXCHANGE;
 	case CODE_SIGNED_IN:
 		return waiter->kind == WAITER_SIGN_IN;
+	case CODE_DEVICE:
+		return waiter->kind == WAITER_DEVICE;
 	case CODE_ORDERED:
 		break;
 	}

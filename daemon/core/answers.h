@@ -7,13 +7,16 @@
 #include <stdint.h>
 
 #include "code.h"
+#include "grant.h"
 #include "waiter.h"
 
-struct grant_result;
 struct profile;
 
 /* The profile's token. */
 struct answer answers_token(struct profile *profile);
+
+/* Something ended so, with no token. text is borrowed. */
+struct answer answers_refusal(enum grant_verdict verdict, const char *text);
 
 /* What the last attempt ended with. */
 struct answer answers_error(const struct profile *profile, int64_t now_ms);

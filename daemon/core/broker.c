@@ -21,7 +21,13 @@
 
 void broker_forget(struct broker *broker, struct waiter *waiter)
 {
+	bool held = waiter->list &&
+		    (waiter->kind == WAITER_USER_CODE || waiter->kind == WAITER_DEVICE);
+
 	waiter_leave(waiter);
+	if (held) {
+		broker_device_left(broker, waiter->profile);
+	}
 }
 
 uint32_t broker_chance(const struct broker *broker)
@@ -67,6 +73,7 @@ static void drop(struct broker *broker, struct roster *roster)
 	for (size_t i = 0; i < roster->n; i++) {
 		if (roster->profiles[i]) {
 			provision_end(&broker->flights, roster->profiles[i]);
+			flight_drop_device(&broker->flights, roster->profiles[i]);
 			flight_detach(&broker->flights, roster->profiles[i]);
 		}
 	}
@@ -167,6 +174,8 @@ static struct waiter_list *waiters_of(struct profile *profile, enum waiter_kind 
 		break;
 	case WAITER_EXCHANGE:
 	case WAITER_SIGN_IN:
+	case WAITER_USER_CODE:
+	case WAITER_DEVICE:
 		return &profile->sign_ins;
 	case WAITER_LOGOUT:
 		return &profile->logouts;
@@ -384,6 +393,16 @@ void broker_stored(struct broker *broker, struct attempt *attempt, const char *w
 	flight_stored(&broker->flights, attempt, why, now_ms);
 }
 
+/* The end of what brought the attempt's code. */
+static void answer_sign_in(const struct attempt *attempt, const struct grant_result *result,
+	const struct answer *answer, int64_t now_ms)
+{
+	if (attempt->code) {
+		broker_device_ended(attempt, result, now_ms);
+		answers_exchanged(attempt->profile, attempt->code->origin, answer);
+	}
+}
+
 static void settle(
 	struct broker *broker, struct attempt *attempt, struct grant_result *result, int64_t now_ms)
 {
@@ -391,13 +410,14 @@ static void settle(
 	bool signs_in = attempt->code && attempt->code->origin != CODE_ORDERED;
 	struct answer answer;
 
+	if (broker_device_goes_on(broker, attempt, result, now_ms)) {
+		return;
+	}
 	if (attempt->stale) {
 		profile_resume(profile, now_ms);
 		tell_ended(&broker->flights, attempt, result);
-		if (attempt->code) {
-			answer = answers_overtaken(profile);
-			answers_exchanged(profile, attempt->code->origin, &answer);
-		}
+		answer = answers_overtaken(profile);
+		answer_sign_in(attempt, result, &answer, now_ms);
 		return;
 	}
 	if (signs_in && result->verdict != GRANT_GRANTED && attempt->step == ATTEMPT_SENT) {
@@ -437,9 +457,7 @@ static void settle(
 		answer = answers_error(profile, now_ms);
 		answers_failed(profile, now_ms);
 	}
-	if (attempt->code) {
-		answers_exchanged(profile, attempt->code->origin, &answer);
-	}
+	answer_sign_in(attempt, result, &answer, now_ms);
 }
 
 static void concluded(
@@ -460,6 +478,7 @@ static void concluded(
 		settle(broker, attempt, result, now_ms);
 	} else if (result->verdict == GRANT_GRANTED && !attempt->stale) {
 		/* Nobody waits for it any more, but the next daemon goes on with it. */
+		broker_device_ended(attempt, result, now_ms);
 		profile_settle(attempt->profile, result, now_ms - attempt->sent_ms, now_ms,
 			broker_chance(broker));
 	}
@@ -471,10 +490,12 @@ static void start(struct broker *broker, struct profile *profile, int64_t now_ms
 	if (!profile->code) {
 		profile->due_ms = PROFILE_NEVER; /* its end says when the next one is */
 	}
+	broker_device_starts(profile);
 	if (!flight_start(&broker->flights, profile, now_ms)) {
 		profile->started_ms = now_ms; /* there was no memory: try again after the gap */
 		profile->due_ms = now_ms + SCHEDULE_ATTEMPT_GAP_MS;
 	}
+	broker_device_started(profile, now_ms);
 }
 
 static void expire_waiters(struct broker *broker, int64_t now_ms)
@@ -483,6 +504,7 @@ static void expire_waiters(struct broker *broker, int64_t now_ms)
 	struct answer answer = {.outcome = OUTCOME_TIMEOUT, .retry_after_ms = 1};
 
 	for (size_t i = 0; i < broker->roster.n; i++) {
+		broker_device_tell(broker, broker->roster.profiles[i], now_ms);
 		waiters_take_due(&broker->roster.profiles[i]->waiters, &expired, now_ms);
 		waiters_take_due(&broker->roster.profiles[i]->sign_ins, &expired, now_ms);
 	}
@@ -504,6 +526,9 @@ int64_t broker_tick(struct broker *broker, int64_t now_ms)
 	}
 	while ((profile = due_errand(&broker->roster, now_ms))) {
 		broker_expire_errands(broker, profile, now_ms);
+	}
+	while ((profile = due_device(&broker->roster, now_ms))) {
+		broker_device_due(broker, profile, now_ms);
 	}
 	while ((profile = due_profile(&broker->roster, now_ms))) {
 		start(broker, profile, now_ms);
@@ -537,6 +562,7 @@ void broker_shutdown(struct broker *broker)
 	flight_shutdown(&broker->flights);
 	for (size_t i = 0; i < broker->roster.n; i++) {
 		provision_end(&broker->flights, broker->roster.profiles[i]);
+		broker_device_leave(broker, broker->roster.profiles[i]);
 		if (broker->roster.profiles[i]->unsaved) {
 			flight_store(&broker->flights, broker->roster.profiles[i]);
 		}

@@ -18,6 +18,7 @@
 
 struct broker;
 struct code;
+struct device;
 struct errand;
 struct past;
 struct revocation;
@@ -98,6 +99,19 @@ struct answer broker_sign_in(
 /* Has the profile's provider sign somebody in, and exchanges what that brings: auth.signIn. As
  * broker_get(); a failure ends nothing but this wait. */
 struct answer broker_ask_sign_in(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* The codes with which somebody signs in elsewhere (RFC 8628): those of a sign-in that is under
+ * way, else new ones: auth.getUserCode. As broker_get(), or OUTCOME_USER_CODE. */
+struct answer broker_get_user_code(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* Waits for the end of that sign-in, which there is: auth.authorizeDevice. As broker_get(). */
+struct answer broker_authorize_device(
+	struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* What broker_ops.ask_device() began has ended. Takes the codes, which are in their place with
+ * GRANT_GRANTED. */
+void broker_device_answered(struct broker *broker, struct device *device,
+	const struct grant_result *result, int64_t now_ms);
 
 /* Puts a token in place that somebody else got: auth.setAccessToken. It is taken over. */
 struct answer broker_plant(

@@ -1,7 +1,7 @@
 /*
  * What the parts of the broker share: broker.c with the profiles and their flights,
- * broker_provider.c with those who sign in for them, and broker_logout.c with what ends all of it.
- * Nobody else knows it.
+ * broker_provider.c with those who sign in for them, broker_device.c with those who do so
+ * elsewhere, and broker_logout.c with what ends all of it. Nobody else knows it.
  */
 #pragma once
 
@@ -45,6 +45,30 @@ bool broker_goes_on(struct broker *broker, const struct attempt *attempt,
 
 /* Ends what a provider has not done by its deadline. */
 void broker_expire_errands(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* Does what is due for a profile's device authorization. */
+void broker_device_due(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* Somebody who waited for one has gone. */
+void broker_device_left(struct broker *broker, struct profile *profile);
+
+/* Those who have waited long enough for one are told that nobody has signed in yet. */
+void broker_device_tell(struct broker *broker, struct profile *profile, int64_t now_ms);
+
+/* An attempt begins, which takes the device code that waits; and has begun, or could not. */
+void broker_device_starts(const struct profile *profile);
+void broker_device_started(struct profile *profile, int64_t now_ms);
+
+/* Whether an attempt that ended was a poll that brought no end of the sign-in. */
+bool broker_device_goes_on(struct broker *broker, const struct attempt *attempt,
+	struct grant_result *result, int64_t now_ms);
+
+/* A poll has ended, and brought a token or the end of the sign-in. */
+void broker_device_ended(
+	const struct attempt *attempt, const struct grant_result *result, int64_t now_ms);
+
+/* The daemon ends: the next one goes on with the codes, if they are there. */
+void broker_device_leave(struct broker *broker, struct profile *profile);
 
 /* What an abandoned attempt has brought is revoked. Takes it out of result. */
 void broker_revoke_late(

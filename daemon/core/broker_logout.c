@@ -248,6 +248,7 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 	if (earlier) {
 		earlier->number = 0; /* whoever waits for it waits for the last one */
 	}
+	flight_drop_device(flights, profile);
 	flight_abandon(flights, profile);
 	provision_end(flights, profile);
 	grant_say_logged_out(profile->settings, why);

@@ -1,7 +1,7 @@
 /*
  * What somebody brought on its way to be exchanged for a token: a code from the authorization
- * endpoint (RFC 6749 section 4.1.3), an id token (OpenID Connect Core section 3.2.2.5) or an
- * assertion (RFC 7522). It does not know what comes of it.
+ * endpoint (RFC 6749 section 4.1.3), an id token (OpenID Connect Core section 3.2.2.5), an
+ * assertion (RFC 7522) or a device code (RFC 8628 section 3.2). It does not know what comes of it.
  */
 #pragma once
 
@@ -15,6 +15,7 @@ enum code_origin {
 	CODE_BROUGHT,   /* by auth.authorize */
 	CODE_ORDERED,   /* from the provider, which was asked for it */
 	CODE_SIGNED_IN, /* from the provider, where somebody has signed in */
+	CODE_DEVICE,    /* a device code: the server is asked whether somebody has signed in */
 };
 
 /* Strings and secrets are owned, NULL where there is none. */

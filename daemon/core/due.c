@@ -50,6 +50,16 @@ struct profile *due_errand(const struct roster *roster, int64_t now_ms)
 	return NULL;
 }
 
+struct profile *due_device(const struct roster *roster, int64_t now_ms)
+{
+	for (size_t i = 0; i < roster->n; i++) {
+		if (profile_device_next(roster->profiles[i]) <= now_ms) {
+			return roster->profiles[i];
+		}
+	}
+	return NULL;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -70,6 +80,7 @@ static int64_t profile_next(const struct profile *profile)
 
 	next_ms = earlier(next_ms, first_deadline(&profile->logouts));
 	next_ms = earlier(next_ms, provider_deadline(&profile->provider));
+	next_ms = earlier(next_ms, profile_device_next(profile));
 	if (profile->token) {
 		next_ms = earlier(next_ms, token_usable_until(profile->token) + 1);
 	}

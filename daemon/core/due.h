@@ -18,5 +18,8 @@ struct profile *due_profile(const struct roster *roster, int64_t now_ms);
 /* A profile whose provider has not done by its deadline what it was asked for, or NULL. */
 struct profile *due_errand(const struct roster *roster, int64_t now_ms);
 
+/* A profile with something to do for its device authorization, or NULL. */
+struct profile *due_device(const struct roster *roster, int64_t now_ms);
+
 /* When a deadline, the end of a token or the start of an attempt comes; INT64_MAX: never. */
 int64_t due_next(const struct roster *roster);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "code.h"
+#include "device.h"
 #include "profile.h"
 #include "secret.h"
 #include "settings.h"
@@ -136,6 +137,10 @@ static void fail_without_login(struct flights *flights, struct attempt *attempt,
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
 			"Profile %s needs a sign-in: start the provider that brings what comes of "
 			"it, or bring it by auth.authorize",
+			settings->name);
+	} else if (settings->grant->parts & GRANT_DEVICE) {
+		grant_fail(&result, GRANT_LOGIN_REQUIRED,
+			"Profile %s needs a sign-in: gctoken login --device %s", settings->name,
 			settings->name);
 	} else if (settings->grant->parts & GRANT_BROWSER) {
 		grant_fail(&result, GRANT_LOGIN_REQUIRED,
@@ -403,6 +408,38 @@ void flight_abandon(struct flights *flights, struct profile *profile)
 		profile->attempt = NULL;
 	} else if (attempt) {
 		drop(flights, attempt);
+	}
+}
+
+void flight_stop_device(struct flights *flights, struct profile *profile)
+{
+	struct attempt *attempt = profile->attempt;
+
+	switch (profile->device->step) {
+	case DEVICE_ASKING:
+		flights->ops->unask_device(flights->context, profile->device);
+		break;
+	case DEVICE_DUE:
+		code_free(profile->code);
+		profile->code = NULL;
+		break;
+	case DEVICE_POLLING:
+		if (attempt && attempt->step == ATTEMPT_SENT) {
+			drop(flights, attempt);
+		}
+		break;
+	case DEVICE_PENDING:
+	case DEVICE_ENDED:
+		break;
+	}
+}
+
+void flight_drop_device(struct flights *flights, struct profile *profile)
+{
+	if (profile->device) {
+		flight_stop_device(flights, profile);
+		device_free(profile->device);
+		profile->device = NULL;
 	}
 }
 

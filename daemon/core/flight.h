@@ -16,6 +16,7 @@
 #include "login.h"
 
 struct code;
+struct device;
 struct errand;
 struct flights;
 struct profile;
@@ -83,8 +84,13 @@ struct broker_ops {
 	void (*ask)(void *context, struct errand *errand);
 	/* No answer of it is wanted any more. */
 	void (*unask)(void *context, struct errand *errand);
-	/* A provider has not done what it was asked for, and is asked for nothing more; to be
-	 * logged. */
+	/* Asks the login server for the codes of a device authorization; what comes of it is told
+	 * by broker_device_answered(), at once or later. */
+	void (*ask_device)(void *context, struct device *device);
+	/* No answer to that is wanted any more. */
+	void (*unask_device)(void *context, struct device *device);
+	/* A provider has not done what it was asked for, and is asked for nothing more, or nobody
+	 * has signed in with the codes of a device authorization; to be logged. */
 	void (*declined)(void *context, const struct profile *profile, const char *why);
 	/* Something that others may want to hear of has happened to a profile, which shows it.
 	 * error is borrowed, NULL: nothing went wrong. */
@@ -160,6 +166,12 @@ void flight_detach(struct flights *flights, struct profile *profile);
 /* Gives a profile the attempt that it left behind, if there is one and it is still the same
  * session. */
 void flight_attach(struct flights *flights, struct profile *profile);
+
+/* Nothing of a profile's device authorization is on its way any more. */
+void flight_stop_device(struct flights *flights, struct profile *profile);
+
+/* The profile has none any more. */
+void flight_drop_device(struct flights *flights, struct profile *profile);
 
 /* Drops all but those that may bring a refresh token. */
 void flight_shutdown(struct flights *flights);

@@ -20,6 +20,7 @@
 static const struct grant *const grants[] = {
 	&grant_authorization_code,
 	&grant_client_credentials,
+	&grant_device,
 	&grant_implicit,
 	&grant_messenger,
 	&grant_pkce,
@@ -319,6 +320,15 @@ static void judge_ended(const struct settings *settings, const struct grant_inpu
 	}
 }
 
+/* RFC 8628 section 3.5. */
+static bool is_pending(const struct grant_input *input, const struct complaint *complaint)
+{
+	static const char *const waiting[] = {"authorization_pending", "slow_down", NULL};
+
+	return input->code && input->code->origin == CODE_DEVICE &&
+	       is_one_of(complaint->error, waiting);
+}
+
 static void judge_refusal(const struct settings *settings, const struct grant_input *input,
 	const struct answer_http *answer, const struct echoes *echoes, struct grant_result *result)
 {
@@ -328,7 +338,11 @@ static void judge_refusal(const struct settings *settings, const struct grant_in
 	complaint_read(&complaint, echoes, answer);
 	verdict = verdict_on_status(settings, input, answer->status, &complaint);
 	memcpy(result->upstream_error, complaint.error, sizeof(complaint.error));
-	if (verdict == GRANT_TEMPORARY) {
+	if (is_pending(input, &complaint)) {
+		result->pending = true;
+		grant_fail(result, GRANT_TEMPORARY, "Nobody has signed in for profile %s yet (%s)",
+			settings->name, complaint.text);
+	} else if (verdict == GRANT_TEMPORARY) {
 		result->retry_after_ms = retry_after_ms(answer);
 		grant_fail(result, verdict, "The login server %s answered %s", settings->token_host,
 			complaint.text);
@@ -401,6 +415,23 @@ void grant_judge(const struct settings *settings, const struct grant_input *inpu
 	echoes_done(&echoes);
 }
 
+void grant_judge_other(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result)
+{
+	struct echoes echoes;
+
+	*result = (struct grant_result){.status = answer->error ? 0 : answer->status};
+	grant_echoes(&echoes, settings, input);
+	if (judge_arrival(settings, answer, &echoes, result)) {
+		if (is_2xx(answer)) {
+			result->verdict = GRANT_GRANTED;
+		} else {
+			judge_refusal(settings, input, answer, &echoes, result);
+		}
+	}
+	echoes_done(&echoes);
+}
+
 void grant_judge_revocation(const struct settings *settings, const struct grant_input *input,
 	const struct answer_http *answer, struct grant_result *result)
 {
@@ -437,11 +468,12 @@ void grant_say_logged_out(const struct settings *settings, char text[GRANT_MESSA
 	} else {
 		snprintf(text, GRANT_MESSAGE_SIZE, "Profile %s was logged out; %s: gctoken %s %s",
 			name,
-			parts & GRANT_PLANTED   ? "give it a token"
-			: parts & GRANT_BROWSER ? "sign in again"
-						: "fetch another token",
+			parts & GRANT_PLANTED                    ? "give it a token"
+			: parts & (GRANT_BROWSER | GRANT_DEVICE) ? "sign in again"
+								 : "fetch another token",
 			parts & GRANT_PLANTED   ? "set-token"
 			: parts & GRANT_BROWSER ? "login"
+			: parts & GRANT_DEVICE  ? "login --device"
 						: "refresh",
 			name);
 	}

@@ -35,6 +35,7 @@ enum grant_part {
 				      session */
 	GRANT_IMPLICIT = 1 << 6,   /* or comes from the authorization endpoint */
 	GRANT_BROWSER = GRANT_CODE | GRANT_IMPLICIT, /* somebody signs in with a browser */
+	GRANT_DEVICE = 1 << 7, /* begins with a code that somebody enters elsewhere */
 };
 
 /* What an attempt sends beside the settings; borrowed, NULL where there is none. A refresh token
@@ -114,6 +115,7 @@ struct grant_result {
 	enum grant_verdict verdict;
 	struct token *token;          /* owned; with GRANT_GRANTED */
 	struct secret *refresh_token; /* owned; the one that came with it, NULL: none did */
+	bool pending;           /* nothing is wrong: nobody has signed in with the codes yet */
 	bool lost;              /* the request may have been acted upon, and its answer is lost */
 	int64_t retry_after_ms; /* 0: none given */
 	int status;             /* of HTTP; 0: no answer came */
@@ -125,6 +127,10 @@ struct grant_result {
 
 /* Judges an answer (RFC 6749 sections 5.1 and 5.2, and how servers really are). */
 void grant_judge(const struct settings *settings, const struct grant_input *input,
+	const struct answer_http *answer, struct grant_result *result);
+
+/* Judges an answer that brings no token: any 2xx is GRANT_GRANTED. */
+void grant_judge_other(const struct settings *settings, const struct grant_input *input,
 	const struct answer_http *answer, struct grant_result *result);
 
 /* Judges an answer to a request that revokes what input has: any 2xx is GRANT_GRANTED, with no
@@ -149,6 +155,7 @@ void grant_fill_refresh(
 /* The rows of the table, a file each. */
 extern const struct grant grant_authorization_code;
 extern const struct grant grant_client_credentials;
+extern const struct grant grant_device;
 extern const struct grant grant_implicit;
 extern const struct grant grant_messenger;
 extern const struct grant grant_pkce;

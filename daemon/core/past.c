@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "device.h"
 #include "profile.h"
 #include "schedule.h"
 #include "settings.h"
@@ -33,6 +34,16 @@ static void restore_reports(struct profile *profile, struct profile *old)
 	old->last_answer = (struct profile_answer){0};
 	profile->last_error = old->last_error;
 	old->last_error = (struct profile_error){0};
+}
+
+static void restore_device(struct profile *profile, struct profile *old, int64_t now_ms)
+{
+	if (old->device) {
+		profile->device = old->device;
+		profile->device->profile = profile;
+		old->device = NULL;
+		device_resume(profile->device, now_ms);
+	}
 }
 
 /* The answer may have come just when the daemon died of it. */
@@ -94,6 +105,7 @@ void past_restore(struct profile *profile, struct past *past, int64_t now_ms, ui
 	profile->rejected_ms = been(old->rejected_ms, now_ms);
 	profile->asked_ms = been(old->asked_ms, now_ms);
 	TAILQ_CONCAT(&profile->authorizations, &old->authorizations, link);
+	restore_device(profile, old, now_ms);
 	if (old->verdict == GRANT_NONE && !past->in_flight) {
 		return; /* its first attempt had not begun: it is due as it is */
 	}

@@ -1,6 +1,7 @@
 /*
  * What a daemon before this one knew of a profile, and how it goes on from there: the token, the
- * verdict and back-off, the browsers that were sent off. It does not know how it was handed over.
+ * verdict and back-off, the browsers that were sent off, the codes of a device. It does not know
+ * how it was handed over.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "code.h"
+#include "device.h"
 #include "schedule.h"
 #include "secret.h"
 #include "settings.h"
@@ -54,15 +55,28 @@ void profile_free(struct profile *profile)
 	authorize_end_all(&profile->authorizations);
 	login_done(&profile->login);
 	code_free(profile->code);
+	device_free(profile->device);
 	token_free(profile->held);
 	token_free(profile->token);
 	settings_unref(profile->settings);
 	free(profile);
 }
 
+/* An attempt that only asks whether somebody has signed in yet is nothing to wait for. */
+static bool is_polling(const struct profile *profile)
+{
+	return profile->device && profile->device->step == DEVICE_POLLING;
+}
+
+/* Something is under way that may bring a token. */
+static bool is_busy(const struct profile *profile)
+{
+	return (profile->attempt && !is_polling(profile)) || provider_is_busy(&profile->provider);
+}
+
 enum profile_state profile_state(const struct profile *profile)
 {
-	if (profile->attempt || provider_is_busy(&profile->provider)) {
+	if (is_busy(profile)) {
 		return profile->token ? PROFILE_REFRESHING : PROFILE_FETCHING;
 	}
 	switch (profile->verdict) {
@@ -138,6 +152,18 @@ bool profile_may_fetch(const struct profile *profile)
 	       (profile->settings->refresh_access_token || profile->generation == 0);
 }
 
+bool profile_device_is_held(const struct profile *profile)
+{
+	return waiters_has(&profile->sign_ins, WAITER_USER_CODE) ||
+	       waiters_has(&profile->sign_ins, WAITER_DEVICE);
+}
+
+int64_t profile_device_next(const struct profile *profile)
+{
+	return profile->device ? device_next(profile->device, profile_device_is_held(profile))
+			       : PROFILE_NEVER;
+}
+
 bool profile_will_start(const struct profile *profile)
 {
 	return profile->wanted || profile_may_fetch(profile) || !profile_can_ask(profile);
@@ -145,7 +171,7 @@ bool profile_will_start(const struct profile *profile)
 
 bool profile_backs_off(const struct profile *profile, int64_t now_ms)
 {
-	if (profile->attempt || provider_is_busy(&profile->provider)) {
+	if (is_busy(profile)) {
 		return false;
 	}
 	switch (profile->verdict) {
@@ -188,7 +214,7 @@ int64_t profile_next_start(const struct profile *profile)
 
 bool profile_flies(const struct profile *profile, int64_t now_ms)
 {
-	return profile->attempt || profile->code || provider_is_busy(&profile->provider) ||
+	return is_busy(profile) || (profile->code && profile->code->origin != CODE_DEVICE) ||
 	       (profile_will_start(profile) && profile->due_ms <= not_before(profile, now_ms));
 }
 

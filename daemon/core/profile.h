@@ -15,6 +15,7 @@
 
 struct attempt;
 struct code;
+struct device;
 struct host;
 struct settings;
 struct token;
@@ -73,6 +74,7 @@ struct profile {
 	struct login login;        /* of grants that begin with one */
 	bool loaded;               /* what was stored of it has been read back */
 	struct code *code;         /* owned; it waits for its attempt, NULL: none does */
+	struct device *device;     /* owned; somebody is to sign in elsewhere, or was, NULL: not */
 	struct provider provider;  /* of grants that begin with what a plugin can bring */
 	struct token *held;        /* owned; a token that may be handed out as soon as the login is
 				      durable; NULL: none */
@@ -123,6 +125,11 @@ bool profile_can_ask(const struct profile *profile);
 /* Whether an attempt may start by itself or for a caller (refresh_access_token; the first token is
  * always fetched; and there is something to ask with). */
 bool profile_may_fetch(const struct profile *profile);
+
+/* Whether somebody waits for its device authorization; when something has to be done for that,
+ * PROFILE_NEVER: there is none, or its answer says it. */
+bool profile_device_is_held(const struct profile *profile);
+int64_t profile_device_next(const struct profile *profile);
 
 /* Whether the next attempt starts when it is due: always by itself, or because it is wanted. */
 bool profile_will_start(const struct profile *profile);

@@ -73,8 +73,8 @@ static bool is_secret_name(const char *text, size_t len)
 {
 	static const char *const parts[] = {"token", "secret", "passw", "passphrase", "assertion",
 		"verifier", "jwt", "credential", "cookie", "session", "saml", "authorization",
-		"api_key", "apikey", "private_key", "device_code", "auth_code", "authcode", "nonce",
-		NULL};
+		"api_key", "apikey", "private_key", "device_code", "user_code",
+		"verification_uri_complete", "auth_code", "authcode", "nonce", NULL};
 	static const char *const harmless_ends[] = {
 		"type", "_in", "_at", "_endpoint", "_supported", NULL};
 	char name[NAME_MAX_LEN + 1];

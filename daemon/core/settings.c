@@ -41,6 +41,7 @@ void settings_unref(struct settings *settings)
 	free(settings->authorize_url);
 	free(settings->token_url);
 	free(settings->token_host);
+	free(settings->device_authorization_url);
 	free(settings->revocation_url);
 	free(settings->login_url);
 	free(settings->api_url);

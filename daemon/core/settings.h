@@ -61,13 +61,14 @@ struct settings {
 	char *private_key_id; /* kid, NULL: none */
 	enum signing_alg signing_alg;
 	struct settings_secret secrets[SETTINGS_SECRETS];
-	char *org;            /* org_name of saml2_bearer, org of the browser's grants */
-	char *provider;       /* of the browser's grants, there together with org */
-	char *redirect_uri;   /* of the browser's grants; the registered one */
-	char *authorize_url;  /* authorize_url, or the login server's /oauth/authorize */
-	char *token_url;      /* token_url, or the login server's or gateway's /oauth/token; with
-				 messenger what its token endpoints have in common */
-	char *token_host;     /* host:port of token_url, lower case; attempts are counted by it */
+	char *org;           /* org_name of saml2_bearer, org of the browser's grants */
+	char *provider;      /* of the browser's grants, there together with org */
+	char *redirect_uri;  /* of the browser's grants; the registered one */
+	char *authorize_url; /* authorize_url, or the login server's /oauth/authorize */
+	char *token_url;     /* token_url, or the login server's or gateway's /oauth/token; with
+				messenger what its token endpoints have in common */
+	char *token_host;    /* host:port of token_url, lower case; attempts are counted by it */
+	char *device_authorization_url; /* RFC 8628's endpoint, of the device grant */
 	char *revocation_url; /* RFC 7009's endpoint; NULL: the server is Genesys Cloud, or has none
 			       */
 	char *login_url;  /* base URL of the login server, as people know it; no slash at the end */

@@ -41,6 +41,7 @@ static void succeed(
 	host_leave(&flights->hosts, host);
 	profile_free(made);
 	if (!keeps_login(old->settings, settings)) {
+		flight_drop_device(flights, old);
 		flight_detach(flights, old);
 		login_done(&old->login);
 		old->loaded = false;
@@ -52,6 +53,7 @@ static void succeed(
 		}
 		return;
 	} else {
+		flight_drop_device(flights, old);
 		flight_disown(flights, old);
 	}
 	end_sign_ins(flights, old);

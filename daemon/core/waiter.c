@@ -52,6 +52,18 @@ static bool always(void *context, const struct waiter *waiter)
 	return true;
 }
 
+bool waiters_has(const struct waiter_list *list, enum waiter_kind kind)
+{
+	const struct waiter *waiter;
+
+	TAILQ_FOREACH (waiter, &list->queue, link) {
+		if (waiter->kind == kind) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void waiters_take(struct waiter_list *from, struct waiter_list *to)
 {
 	waiters_pick(from, to, always, NULL);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct device;
 struct profile;
 struct token;
 struct waiter;
@@ -38,25 +39,29 @@ enum outcome {
 	OUTCOME_DENIED,     /* a reload took the profile or the right away */
 	OUTCOME_LOGGED_OUT, /* durably; text: why the server has not revoked what there was */
 	OUTCOME_UNSAVED,    /* logged out, but what is stored could not be changed */
+	OUTCOME_USER_CODE,  /* somebody is to sign in with the device's codes */
 };
 
 enum waiter_kind {
-	WAITER_TOKEN,    /* any token of the flight; the current one if the flight fails */
-	WAITER_REJECTED, /* the same, but the current one is of no use to it */
-	WAITER_REFRESH,  /* the end of the flight */
-	WAITER_EXCHANGE, /* the end of the flight that exchanges its code */
-	WAITER_SIGN_IN,  /* the end of the sign-in that the provider was asked for */
-	WAITER_LOGOUT,   /* the end of the revocation */
+	WAITER_TOKEN,     /* any token of the flight; the current one if the flight fails */
+	WAITER_REJECTED,  /* the same, but the current one is of no use to it */
+	WAITER_REFRESH,   /* the end of the flight */
+	WAITER_EXCHANGE,  /* the end of the flight that exchanges its code */
+	WAITER_SIGN_IN,   /* the end of the sign-in that the provider was asked for */
+	WAITER_LOGOUT,    /* the end of the revocation */
+	WAITER_USER_CODE, /* the codes of a device authorization */
+	WAITER_DEVICE,    /* its end */
 };
 
 struct answer {
 	enum outcome outcome;
-	struct token *token;    /* with OUTCOME_TOKEN; borrowed */
-	enum waiter_kind kind;  /* with OUTCOME_WAITS */
-	int64_t retry_after_ms; /* 0: not known */
-	int64_t wait_ms;        /* with OUTCOME_TIMEOUT: how long it was waited for */
-	const char *text;       /* for people, borrowed; NULL: the outcome says it all */
-	bool revoked;           /* with OUTCOME_LOGGED_OUT: the server has */
+	struct token *token;         /* with OUTCOME_TOKEN; borrowed */
+	const struct device *device; /* with OUTCOME_USER_CODE; likewise */
+	enum waiter_kind kind;       /* with OUTCOME_WAITS */
+	int64_t retry_after_ms;      /* 0: not known */
+	int64_t wait_ms;             /* with OUTCOME_TIMEOUT: how long it was waited for */
+	const char *text;            /* for people, borrowed; NULL: the outcome says it all */
+	bool revoked;                /* with OUTCOME_LOGGED_OUT: the server has */
 };
 
 struct waiter {
@@ -78,6 +83,9 @@ void waiter_leave(struct waiter *waiter);
 /* Moves those for whom test(context, waiter) holds from one list to the end of another. */
 void waiters_pick(struct waiter_list *from, struct waiter_list *to,
 	bool (*test)(void *context, const struct waiter *waiter), void *context);
+
+/* Whether there is one of that kind. */
+bool waiters_has(const struct waiter_list *list, enum waiter_kind kind);
 
 /* Moves all. */
 void waiters_take(struct waiter_list *from, struct waiter_list *to);

@@ -161,16 +161,19 @@ static void read_api_url(const struct config_values *values, struct settings *se
 	}
 }
 
-static void read_revocation_url(const struct config_values *values, struct settings *settings)
+/* A URL that stands where it is needed; NULL where it does not, or is wrong. */
+static char *read_url(const struct config_values *values, enum config_key_number key)
 {
 	struct config_url url;
+	char *text;
 
-	if (values->entries[CONFIG_KEY_REVOCATION_URL] &&
-		parse_url(values, CONFIG_KEY_REVOCATION_URL,
-			config_values_text(values, CONFIG_KEY_REVOCATION_URL), &url)) {
-		settings->revocation_url = config_values_strdup(values, url.text);
-		config_url_done(&url);
+	if (!values->entries[key] ||
+		!parse_url(values, key, config_values_text(values, key), &url)) {
+		return NULL;
 	}
+	text = config_values_strdup(values, url.text);
+	config_url_done(&url);
+	return text;
 }
 
 /* The gateway's socket; not where the profile has a token_url of its own, past the gateway. */
@@ -215,7 +218,7 @@ void config_endpoints_read(const struct config_values *values, struct settings *
 {
 	read_token_url(values, settings);
 	read_api_url(values, settings);
-	read_revocation_url(values, settings);
+	settings->revocation_url = read_url(values, CONFIG_KEY_REVOCATION_URL);
 	read_unix_socket(values, settings);
 	check_host(values);
 	check_gateway(values);
@@ -257,6 +260,17 @@ static void take_login_of_authorize(const struct config_values *values, struct s
 		free(settings->api_url);
 		settings->api_url = NULL;
 	}
+}
+
+void config_endpoints_read_device(const struct config_values *values, struct settings *settings)
+{
+	/* No server is known by whose other URLs this one could be told. */
+	if (!values->entries[CONFIG_KEY_DEVICE_AUTHORIZATION_URL]) {
+		config_values_error(values, CONFIG_KEY_DEVICE_AUTHORIZATION_URL,
+			"this is missing; write the device_authorization_endpoint of the login "
+			"server's metadata");
+	}
+	settings->device_authorization_url = read_url(values, CONFIG_KEY_DEVICE_AUTHORIZATION_URL);
 }
 
 void config_endpoints_read_authorize(const struct config_values *values, struct settings *settings)

@@ -16,5 +16,8 @@ void config_endpoints_read(const struct config_values *values, struct settings *
 void config_endpoints_read_deployment(
 	const struct config_values *values, struct settings *settings);
 
+/* Fills in device_authorization_url, for the grant that begins there; as above. */
+void config_endpoints_read_device(const struct config_values *values, struct settings *settings);
+
 /* Fills in authorize_url, for the grants that begin there; as above. */
 void config_endpoints_read_authorize(const struct config_values *values, struct settings *settings);

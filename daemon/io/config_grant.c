@@ -39,6 +39,7 @@ static const struct grant_key grant_keys[] = {
 	{CONFIG_KEY_DEPLOYMENT_ID, GRANT_DEPLOYMENT, 0},
 	{CONFIG_KEY_CLIENT_ID, 0, GRANT_DEPLOYMENT},
 	{CONFIG_KEY_TOKEN_URL, 0, GRANT_DEPLOYMENT | GRANT_IMPLICIT},
+	{CONFIG_KEY_DEVICE_AUTHORIZATION_URL, GRANT_DEVICE, 0},
 	{CONFIG_KEY_REVOCATION_URL, 0, GRANT_DEPLOYMENT | GRANT_PLANTED},
 	{CONFIG_KEY_SCOPE, 0, GRANT_DEPLOYMENT},
 	{CONFIG_KEY_AUDIENCE, 0, GRANT_DEPLOYMENT},
@@ -87,14 +88,13 @@ static void check_keys(const struct config_values *values, const struct grant *g
 
 static void find_grant(const struct config_values *values, struct settings *settings)
 {
-	static const char *const later[] = {"device", NULL};
 	const char *names[NAMES_MAX + 1] = {NULL};
 	int n;
 
 	for (size_t i = 0; i < NAMES_MAX && grant_name(i); i++) {
 		names[i] = grant_name(i);
 	}
-	n = config_choice_read(values, CONFIG_KEY_GRANT, &(struct config_choice){names, later});
+	n = config_choice_read(values, CONFIG_KEY_GRANT, &(struct config_choice){names, NULL});
 	settings->grant = n < 0 ? NULL : grant_find(names[n]);
 }
 
@@ -191,6 +191,9 @@ void config_grant_read(const struct config_values *values, struct settings *sett
 		require_redirect_uri(values);
 		read_redirect_uri(values, settings);
 		read_provider(values, settings);
+	}
+	if (settings->grant->parts & GRANT_DEVICE) {
+		config_endpoints_read_device(values, settings);
 	}
 	if (settings->grant->parts & GRANT_SEED) {
 		config_secrets_require(values, SETTINGS_REFRESH_TOKEN, settings);

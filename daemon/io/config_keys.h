@@ -80,6 +80,7 @@ extern const size_t config_n_keys;
 	X(CLIENT_SECRET_CREDENTIAL, "profile", "client_secret_credential", NULL, NULL)            \
 	X(CLIENT_AUTH, "profile", "client_auth", NULL, "basic")                                   \
 	X(TOKEN_URL, "profile", "token_url", NULL, NULL)                                          \
+	X(DEVICE_AUTHORIZATION_URL, "profile", "device_authorization_url", NULL, NULL)            \
 	X(REVOCATION_URL, "profile", "revocation_url", NULL, NULL)                                \
 	X(PRIVATE_KEY_FILE, "profile", "private_key_file", NULL, NULL)                            \
 	X(PRIVATE_KEY_CREDENTIAL, "profile", "private_key_credential", NULL, NULL)                \

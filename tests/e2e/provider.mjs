@@ -1,7 +1,7 @@
 /*
  * A real authorization server on loopback: npm's oidc-provider with client_credentials, codes with
- * PKCE, rotating refresh tokens with reuse detection, and SAML assertions checked by npm's
- * @node-saml/node-saml. It knows nothing of gctokend.
+ * PKCE, device codes, rotating refresh tokens with reuse detection, and SAML assertions checked by
+ * npm's @node-saml/node-saml. It knows nothing of gctokend.
  *
  * The first line of stdin is {"clients": [...], "lifetime": seconds} with, if wanted,
  *   "tls": {"cert", "key", "ca"}    PEM: serve HTTPS and ask for a client certificate of that CA
@@ -102,6 +102,7 @@ function configuration({ clients, lifetime }) {
 		features: {
 			clientCredentials: { enabled: true },
 			devInteractions: { enabled: true },
+			deviceFlow: { enabled: true },
 			introspection: { enabled: true, allowedPolicy: () => true },
 			mTLS: {
 				enabled: true,

@@ -137,6 +137,17 @@ class Provider:
         page = browser.submit(page, prompt="login", login=user, password="any")
         return browser.submit_and_go_back(page, prompt="consent")
 
+    def sign_in_elsewhere(self, url, user_code, user="alice"):
+        """Goes to a verification URI, enters the code unless it is there, compares it, and signs in and says yes, or
+        aborts with user=None; the last page."""
+        browser = Browser(self._context)
+        page = browser.send(browser.open(url), user_code=user_code)
+        assert user_code in page, page
+        if user is None:
+            return browser.send(page, abort="yes")
+        page = browser.submit(browser.send(page, confirm="yes"), prompt="login", login=user, password="any")
+        return browser.submit(page, prompt="consent")
+
     def _request(self, method, path, form=None, as_client=None):
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         if as_client:
@@ -193,6 +204,11 @@ class Browser:
         except urllib.error.HTTPError as error:
             with error:
                 raise AssertionError(f"{error}: {error.read().decode()}") from error
+
+    def send(self, page, **fields):
+        """The page behind the form of a page, with what it holds already."""
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page))
+        return self.open(re.search(r'action="([^"]*)"', page)[1], {**hidden, **fields})
 
     def submit(self, page, **fields):
         """The page behind the form of a page."""

@@ -4,6 +4,7 @@
 
 #include "core/answer.h"
 #include "core/grant.h"
+#include "core/grant_device.h"
 #include "core/secret.h"
 #include "core/settings.h"
 #include "core/text.h"
@@ -12,12 +13,13 @@
 
 /*
  * An input is three lines, for the status, Retry-After and Date (an empty one is absent), and then
- * the body. The first byte of all says whether the profile has a default_lifetime, and whether its
- * grant sends a session.
+ * the body. The first byte of all says whether the profile has a default_lifetime, whether its
+ * grant sends a session, and whether the answer is to bring the codes of a device.
  */
 enum {
 	HAS_DEFAULT = 1,
 	SENDS_SESSION = 2,
+	IS_DEVICE = 4,
 	HEADER_LINES = 3,
 	NOW_MS = 1000,
 };
@@ -68,6 +70,33 @@ static void judge(const struct settings *settings, const struct answer_http *ans
 	grant_result_done(&result);
 }
 
+static void check_text(const char *text, size_t max)
+{
+	assert(*text != '\0' && strlen(text) <= max);
+	for (; *text != '\0'; text++) {
+		assert(*text >= ' ' && *text <= '~');
+	}
+}
+
+static void judge_device(const struct settings *settings, const struct answer_http *answer)
+{
+	struct grant_device_codes codes;
+	struct grant_result result;
+
+	grant_device_judge(settings, &input, answer, &codes, &result);
+	assert(!result.token && (codes.device_code != NULL) == (result.verdict == GRANT_GRANTED));
+	if (codes.device_code) {
+		check_text(secret_reveal(codes.device_code), GRANT_DEVICE_CODE_MAX);
+		check_text(codes.user_code, GRANT_DEVICE_USER_CODE_MAX);
+		check_text(codes.verification_uri, GRANT_DEVICE_URI_MAX);
+		assert(codes.lifetime_ms > 0 && codes.interval_ms >= 0);
+	} else {
+		check_result(settings, &result);
+	}
+	grant_device_codes_done(&codes);
+	grant_result_done(&result);
+}
+
 /* Takes a line off the head of text; NULL where it is empty or there is none. */
 static const char *take_line(char **text, const char *end)
 {
@@ -97,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.default_lifetime_ms = flags & HAS_DEFAULT ? 60000 : 0,
 	};
 	const char *lines[HEADER_LINES];
+	struct answer_http answer;
 
 	if (size > 0) {
 		memcpy(text, data, size);
@@ -106,15 +136,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < HEADER_LINES; i++) {
 		lines[i] = take_line(&at, text + size);
 	}
-	judge(&settings, &(struct answer_http){
-				 .status = lines[0] ? atoi(lines[0]) : 200,
-				 .retry_after = lines[1],
-				 .date = lines[2],
-				 .correlation_id = lines[1],
-				 .body = at,
-				 .body_len = (size_t)(text + size - at),
-				 .sent_ms = NOW_MS,
-			 });
+	answer = (struct answer_http){
+		.status = lines[0] ? atoi(lines[0]) : 200,
+		.retry_after = lines[1],
+		.date = lines[2],
+		.correlation_id = lines[1],
+		.body = at,
+		.body_len = (size_t)(text + size - at),
+		.sent_ms = NOW_MS,
+	};
+	(flags & IS_DEVICE ? judge_device : judge)(&settings, &answer);
 	secret_free(settings.secrets[SETTINGS_CLIENT_SECRET].value);
 	free(text);
 	return 0;

@@ -151,6 +151,14 @@ class Sandbox:
         """Ends a session, as an administrator would."""
         self.call("POST", "end", {"refresh_token": refresh_token})
 
+    def devices(self):
+        """All device authorizations, oldest first: client_id, device_code, user_code, scope, state, polls, early."""
+        return self.call("GET", "devices")
+
+    def decide(self, user_code, decision="approve"):
+        """Enters a code as a user would, and says yes ("approve") or no ("deny"), or lets it "expire"."""
+        self.call("POST", "device", {"user_code": user_code, "decision": decision})
+
     def id_token(self, client_id, nonce):
         """An id token as an implicit flow brings one."""
         return self.call("POST", "id_token", {"client_id": client_id, "nonce": nonce})["id_token"]

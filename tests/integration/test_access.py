@@ -36,7 +36,8 @@ PROFILES = {
 }
 TOKEN, INFO, REFRESH = "auth.getJwtToken", "auth.getTokenInfo", "auth.refresh"
 URL, AUTHORIZE, SET = "auth.getAuthorizeUrl", "auth.authorize", "auth.setAccessToken"
-PROVIDE = ["auth.signIn", "authProvider.register", "authProvider.ready", "authProvider.publish"]
+PROVIDE = ["auth.signIn", "auth.getUserCode", "auth.authorizeDevice", "authProvider.register", "authProvider.ready",
+           "authProvider.publish"]
 EVENTS = ["events.subscribe", "events.unsubscribe"]
 
 

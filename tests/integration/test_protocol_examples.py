@@ -104,11 +104,14 @@ def expect_replies(shown, lines):
 
 @pytest.fixture
 def daemon(server):
-    """With the two profiles of the examples."""
+    """With the profiles of the examples."""
     server.client(CLIENT, "s3cret!")
+    server.client("tv", auth="none")
     browser = profile(server, "browser", CLIENT, "s3cret!", grant="authorization_code", redirect_uri=REDIRECT_URI,
                       authorize_url=server.http + "/oauth/authorize")
-    with Daemon(profile(server) + browser) as started:
+    tv = profile(server, "tv", "tv", None, grant="device",
+                 device_authorization_url=server.http + "/oauth/device_authorization")
+    with Daemon(profile(server) + browser + tv) as started:
         started.wait_state("fresh")
         yield started
 

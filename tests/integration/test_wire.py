@@ -15,8 +15,9 @@ from sandbox import Sandbox
 LINE_MAX = 64 * 1024
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ENDPOINTS = ["auth.getJwtToken", "auth.getTokenInfo", "auth.refresh", "auth.logout", "auth.getAuthorizeUrl",
-             "auth.authorize", "auth.setAccessToken", "auth.signIn", "authProvider.register", "authProvider.ready",
-             "authProvider.publish", "events.subscribe", "events.unsubscribe", "system.getAllowedServices",
+             "auth.authorize", "auth.setAccessToken", "auth.signIn", "auth.getUserCode", "auth.authorizeDevice",
+             "authProvider.register", "authProvider.ready", "authProvider.publish", "events.subscribe",
+             "events.unsubscribe", "system.getAllowedServices",
              "system.getStatus", "system.explain", "system.reload"]
 ERROR_CODES = {"invalid_request", "unknown_request", "access_denied", "rate_limited", "refresh_timeout",
                "upstream_unavailable", "upstream_rejected", "login_required", "shutting_down", "internal"}

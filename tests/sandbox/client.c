@@ -14,8 +14,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define CLIENTS_MAX     4096
-#define CLIENT_GRACE_MS 60000
+#define CLIENTS_MAX              4096
+#define CLIENT_GRACE_MS          60000
+#define CLIENT_DEVICE_INTERVAL_S 5
+#define CLIENT_DEVICE_LIFE_S     600
 
 struct client_list {
 	struct client *clients[CLIENTS_MAX];
@@ -39,6 +41,8 @@ static const struct schema_member client_members[] = {
 	{"redirect_uris", SCHEMA_STRINGS},
 	{"assertion", SCHEMA_STRING},
 	{"org_name", SCHEMA_STRING},
+	{"device_interval", SCHEMA_INT, 0, CLIENT_EXPIRES_IN_MAX},
+	{"device_expires_in", SCHEMA_INT, 1, CLIENT_EXPIRES_IN_MAX},
 	{NULL},
 };
 
@@ -164,6 +168,8 @@ static const char *client_read(struct client *client, const cJSON *spec)
 	client->redirect_uris = cJSON_Duplicate(json_get(spec, "redirect_uris"), 1);
 	client->assertion = copy_of(spec, "assertion");
 	client->org_name = copy_of(spec, "org_name");
+	client->device_interval = json_int(spec, "device_interval", CLIENT_DEVICE_INTERVAL_S);
+	client->device_expires_in = json_int(spec, "device_expires_in", CLIENT_DEVICE_LIFE_S);
 	client_format_parse(json_string(spec, "token_format"), &client->format);
 	return NULL;
 }

@@ -48,8 +48,9 @@ struct client {
 	bool pkce;            /* no code without a challenge */
 	cJSON *redirect_uris; /* NULL: any */
 	char *assertion;      /* the SAML assertion that it may use, or NULL */
-	char *org_name;       /* that has to come with it; NULL: any */
-	char *last_token;     /* NULL before the first */
+	int64_t device_interval, device_expires_in; /* s; of device authorizations */
+	char *org_name;                             /* that has to come with it; NULL: any */
+	char *last_token;                           /* NULL before the first */
 	int64_t last_expires_ms;
 };
 

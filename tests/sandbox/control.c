@@ -2,6 +2,7 @@
 
 #include "answer.h"
 #include "client.h"
+#include "device.h"
 #include "fault.h"
 #include "json.h"
 #include "jwt.h"
@@ -143,6 +144,23 @@ static cJSON *make_id_token(struct control *control)
 	return json;
 }
 
+static cJSON *get_devices(struct control *control)
+{
+	return device_store_json(control->state->devices);
+}
+
+static cJSON *decide(struct control *control)
+{
+	const char *code = json_string(control->input, "user_code");
+	const char *decision = json_string(control->input, "decision");
+	if (!code || !decision || !device_decide(control->state->devices, code, decision)) {
+		strcpy(control->error, "give the user_code of a device that waits, and the "
+				       "decision: approve, deny or expire");
+		return NULL;
+	}
+	return ok_json();
+}
+
 static cJSON *check_json(struct control *control, const char *token)
 {
 	const struct client *client = NULL;
@@ -193,6 +211,8 @@ static const struct endpoint {
 	{"GET", "sessions", get_sessions, false},
 	{"POST", "session", begin_session, true},
 	{"POST", "end", end_session, true},
+	{"GET", "devices", get_devices, false},
+	{"POST", "device", decide, true},
 	{"POST", "id_token", make_id_token, true},
 	{"GET", "check", check, false},
 	{"POST", "check", check, true},

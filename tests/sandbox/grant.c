@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "authorize.h"
 #include "client.h"
+#include "device.h"
 #include "fault.h"
 #include "json.h"
 #include "session.h"
@@ -85,6 +86,18 @@ static struct answer *saml2_bearer(const struct grant_request *request)
 	return issue_answer(request, NULL);
 }
 
+static struct answer *device_code(const struct grant_request *request)
+{
+	const char *error = device_redeem(
+		request->state->devices, request->client, request->fields);
+	struct session *session;
+	if (error) {
+		return answer_error(400, error, "what RFC 8628 says it means");
+	}
+	session = session_begin(request->state->sessions, request->client);
+	return issue_answer(request, session_token(session));
+}
+
 static const struct grant {
 	const char *type;
 	struct answer *(*answer)(const struct grant_request *request);
@@ -92,6 +105,7 @@ static const struct grant {
 	{"client_credentials", client_credentials},
 	{"authorization_code", authorization_code},
 	{"refresh_token", refresh_token},
+	{"urn:ietf:params:oauth:grant-type:device_code", device_code},
 	{"urn:ietf:params:oauth:grant-type:saml2-bearer", saml2_bearer},
 };
 

@@ -1,6 +1,7 @@
 /* The program: options, start, the line that says where it listens, stop. */
 #include "authorize.h"
 #include "client.h"
+#include "device.h"
 #include "fault.h"
 #include "help.h"
 #include "json.h"
@@ -272,6 +273,7 @@ static void sandbox_init(struct sandbox *sandbox, const struct options *options)
 	state->keys = jwt_keys_new();
 	state->tokens = token_store_new(state->keys);
 	state->codes = code_store_new();
+	state->devices = device_store_new();
 	state->sessions = session_store_new();
 	state->faults = fault_list_new();
 	state->stats = stats_new();
@@ -297,6 +299,7 @@ static void sandbox_done(struct sandbox *sandbox)
 	stats_free(state->stats);
 	fault_list_free(state->faults);
 	code_store_free(state->codes);
+	device_store_free(state->devices);
 	session_store_free(state->sessions);
 	token_store_free(state->tokens);
 	jwt_keys_free(state->keys);

@@ -82,12 +82,17 @@ cJSON *oauth_form(const struct server_request *request, const char **wrong)
 	return codec_form_parse(request->body, request->body_len, wrong);
 }
 
-struct answer *oauth_token(struct state *state, const struct server_request *request,
-	const char *issuer, struct stats_ticket **ret_ticket)
+char *oauth_issuer(
+	const struct state *state, const struct server_request *request, const char *suffix)
 {
-	const char *wrong = NULL;
-	struct client_auth auth;
-	cJSON *fields = oauth_form(request, &wrong);
+	const char *origin = request->kind == SERVER_TLS ? state->https_url : state->http_url;
+	size_t prefix_len = strlen(request->path) - strlen(suffix);
+	return mem_printf("%s%.*s", origin, (int)prefix_len, request->path);
+}
+
+void oauth_authenticate(const struct state *state, const struct server_request *request,
+	const char *issuer, const cJSON *fields, struct client_auth *ret_auth)
+{
 	char *token_url = mem_printf("%s" OAUTH_TOKEN_PATH, issuer);
 	client_authenticate(state->clients,
 		&(struct client_evidence){
@@ -97,7 +102,17 @@ struct answer *oauth_token(struct state *state, const struct server_request *req
 			.issuer = issuer,
 			.token_url = token_url,
 		},
-		&auth);
+		ret_auth);
+	free(token_url);
+}
+
+struct answer *oauth_token(struct state *state, const struct server_request *request,
+	const char *issuer, struct stats_ticket **ret_ticket)
+{
+	const char *wrong = NULL;
+	struct client_auth auth;
+	cJSON *fields = oauth_form(request, &wrong);
+	oauth_authenticate(state, request, issuer, fields, &auth);
 	cJSON *record = record_of(request, &auth, fields);
 	char *correlation_id = codec_uuid();
 	cJSON_AddStringToObject(record, "correlation_id", correlation_id);
@@ -118,7 +133,6 @@ struct answer *oauth_token(struct state *state, const struct server_request *req
 	answer_set_header(answer, "inin-correlation-id", correlation_id);
 	fault_apply(grant_request.rule, answer);
 	free(correlation_id);
-	free(token_url);
 	client_auth_done(&auth);
 	cJSON_Delete(fields);
 	return answer;

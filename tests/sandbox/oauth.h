@@ -10,6 +10,7 @@
 #define OAUTH_TOKEN_PATH "/oauth/token"
 
 struct answer;
+struct client_auth;
 struct server_request;
 struct state;
 struct stats_ticket;
@@ -20,6 +21,14 @@ struct stats_ticket;
  */
 struct answer *oauth_token(struct state *state, const struct server_request *request,
 	const char *issuer, struct stats_ticket **ret_ticket);
+
+/* The URL before SUFFIX of a request to an endpoint that it is the path of; the caller frees it. */
+char *oauth_issuer(
+	const struct state *state, const struct server_request *request, const char *suffix);
+
+/* Who a request with the form FIELDS (NULL: none) is from; client_auth_done empties RET_AUTH. */
+void oauth_authenticate(const struct state *state, const struct server_request *request,
+	const char *issuer, const cJSON *fields, struct client_auth *ret_auth);
 
 /* The decoded form of a request; NULL with *WRONG set (a constant) if there is none. The caller
  * deletes it. */

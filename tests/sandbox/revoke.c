@@ -3,7 +3,6 @@
 #include "answer.h"
 #include "client.h"
 #include "json.h"
-#include "mem.h"
 #include "messenger.h"
 #include "oauth.h"
 #include "record.h"
@@ -114,22 +113,10 @@ static struct answer *rfc7009(struct state *state, const struct server_request *
 		return not_allowed("POST");
 	}
 	cJSON *fields = oauth_form(request, &wrong);
-	size_t prefix_len = strlen(request->path) - strlen(REVOKE_PATH);
-	char *issuer = mem_printf("%s%.*s",
-		request->kind == SERVER_TLS ? state->https_url : state->http_url, (int)prefix_len,
-		request->path);
-	char *token_url = mem_printf("%s" OAUTH_TOKEN_PATH, issuer);
+	char *issuer = oauth_issuer(state, request, REVOKE_PATH);
 	const char *token = json_string(fields, "token");
 	struct answer *answer;
-	client_authenticate(state->clients,
-		&(struct client_evidence){
-			.authorization = evhttp_find_header(request->headers, "Authorization"),
-			.fields = fields,
-			.certificate = request->certificate,
-			.issuer = issuer,
-			.token_url = token_url,
-		},
-		&auth);
+	oauth_authenticate(state, request, issuer, fields, &auth);
 	if (!token) {
 		answer = answer_error(400, "invalid_request", wrong ? wrong : "token is missing");
 	} else if (!auth.proven) {
@@ -139,7 +126,6 @@ static struct answer *rfc7009(struct state *state, const struct server_request *
 		answer = answer_new(200);
 	}
 	client_auth_done(&auth);
-	free(token_url);
 	free(issuer);
 	cJSON_Delete(fields);
 	return answer;

@@ -4,6 +4,7 @@
 #include "authorize.h"
 #include "codec.h"
 #include "control.h"
+#include "device.h"
 #include "fault.h"
 #include "json.h"
 #include "jwt.h"
@@ -19,15 +20,6 @@
 #include <string.h>
 
 #define AUTHORIZE_PATH "/oauth/authorize"
-
-/* The URL in front of SUFFIX, by which a path prefix of a gateway is kept; the caller frees it. */
-static char *base_url(
-	const struct state *state, const struct server_request *request, const char *suffix)
-{
-	const char *origin = request->kind == SERVER_TLS ? state->https_url : state->http_url;
-	size_t prefix_len = strlen(request->path) - strlen(suffix);
-	return mem_printf("%s%.*s", origin, (int)prefix_len, request->path);
-}
 
 static struct answer *json_answer(int status, cJSON *json)
 {
@@ -56,11 +48,12 @@ static struct answer *discovery(struct state *state, const struct server_request
 	static const char *const challenges[] = {"S256"};
 	static const char *const algs[] = {"RS256", "ES256"};
 	static const char *const subjects[] = {"public"};
-	char *base = base_url(state, request, suffix);
+	char *base = oauth_issuer(state, request, suffix);
 	char *token = mem_printf("%s" OAUTH_TOKEN_PATH, base);
 	char *keys = mem_printf("%s/jwks", base);
 	char *revocation = mem_printf("%s" REVOKE_PATH, base);
 	char *authorization = mem_printf("%s" AUTHORIZE_PATH, base);
+	char *device = mem_printf("%s" DEVICE_PATH, base);
 	cJSON *json = cJSON_CreateObject();
 	cJSON *types = cJSON_AddArrayToObject(json, "response_types_supported");
 	cJSON_AddStringToObject(json, "issuer", base);
@@ -68,6 +61,7 @@ static struct answer *discovery(struct state *state, const struct server_request
 	cJSON_AddStringToObject(json, "token_endpoint", token);
 	cJSON_AddStringToObject(json, "jwks_uri", keys);
 	cJSON_AddStringToObject(json, "revocation_endpoint", revocation);
+	cJSON_AddStringToObject(json, "device_authorization_endpoint", device);
 	cJSON_AddItemToArray(types, cJSON_CreateString("code"));
 	add_strings(json, "subject_types_supported", subjects, 1);
 	add_strings(json, "token_endpoint_auth_methods_supported", methods, 5);
@@ -78,6 +72,7 @@ static struct answer *discovery(struct state *state, const struct server_request
 	free(keys);
 	free(revocation);
 	free(authorization);
+	free(device);
 	return json_answer(200, json);
 }
 
@@ -85,6 +80,12 @@ static struct answer *authorization(struct state *state, const struct server_req
 	const char *suffix, const cJSON *rule)
 {
 	return authorize(state->codes, state->clients, request->query, rule);
+}
+
+static struct answer *devices(struct state *state, const struct server_request *request,
+	const char *suffix, const cJSON *rule)
+{
+	return device_authorization(state, request);
 }
 
 /* The paths beside the token endpoint, each under any prefix. RULE is NULL without one. */
@@ -96,6 +97,7 @@ static const struct resource {
 	{"/jwks", jwks},
 	{"/.well-known/openid-configuration", discovery},
 	{AUTHORIZE_PATH, authorization},
+	{DEVICE_PATH, devices},
 };
 
 static bool ends_with(const char *text, const char *suffix)
@@ -184,7 +186,7 @@ static struct answer *on_request(void *ctx, const struct server_request *request
 		return answer_error(404, "not_found", "this listener is for " CONTROL_PREFIX);
 	}
 	if (strcmp(request->method, "POST") == 0 && ends_with(request->path, OAUTH_TOKEN_PATH)) {
-		char *issuer = base_url(state, request, OAUTH_TOKEN_PATH);
+		char *issuer = oauth_issuer(state, request, OAUTH_TOKEN_PATH);
 		answer = oauth_token(state, request, issuer, &stats_ticket);
 		*ticket = stats_ticket;
 		free(issuer);
@@ -192,7 +194,7 @@ static struct answer *on_request(void *ctx, const struct server_request *request
 	}
 	if (strcmp(request->method, "POST") == 0 && messenger_suffix(request->path)) {
 		const char *suffix = messenger_suffix(request->path);
-		char *issuer = base_url(state, request, suffix);
+		char *issuer = oauth_issuer(state, request, suffix);
 		answer = messenger_token(state, request, issuer,
 			strcmp(suffix, MESSENGER_EXCHANGE_PATH) == 0, &stats_ticket);
 		*ticket = stats_ticket;

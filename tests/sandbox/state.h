@@ -15,6 +15,7 @@ struct state {
 	struct stats *stats;
 	struct code_store *codes;
 	struct session_store *sessions;
+	struct device_store *devices;
 	char *http_url;  /* http://127.0.0.1:PORT */
 	char *https_url; /* NULL without TLS */
 	FILE *log;       /* NULL for none */

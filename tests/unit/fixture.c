@@ -21,6 +21,7 @@ struct settings *fixture_settings(const char *name)
 	settings->secrets[SETTINGS_CLIENT_SECRET].value = secret_new("s3cret!", 7);
 	settings->token_url = strdup("https://login.example/oauth/token");
 	settings->token_host = strdup("login.example:443");
+	settings->device_authorization_url = strdup("https://login.example/device");
 	settings->login_url = strdup("https://login.example");
 	settings->refresh_access_token = true;
 	settings->wait_max_ms = 10000;

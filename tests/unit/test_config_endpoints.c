@@ -93,6 +93,29 @@ START_TEST(token_url_goes_before_host_and_gateway)
 }
 END_TEST
 
+START_TEST(the_device_authorization_url_has_to_be_there_with_its_grant)
+{
+	struct settings *settings = config_fixture_only(
+		"[profile a]\ngrant = device\nclient_id = id\n"
+		"device_authorization_url = https://Login.Example.com/device\n");
+
+	ck_assert_str_eq(settings->device_authorization_url, "https://Login.Example.com/device");
+	ck_assert_str_eq(settings->token_url, "https://login.mypurecloud.com/oauth/token");
+	settings_unref(settings);
+	config_fixture_check("[profile a]\ngrant = device\nclient_id = id\n",
+		"error FILE:1: [profile a] device_authorization_url: this is missing; write the "
+		"device_authorization_endpoint of the login server's metadata\n");
+	config_fixture_check("[profile a]\ngrant = device\nclient_id = id\n"
+			     "device_authorization_url = http://login.example.com/device\n",
+		"error FILE:4: [profile a] device_authorization_url: http is for loopback alone "
+		"(localhost, 127.0.0.0/8, [::1]); write https, or set [daemon] insecure_http = "
+		"true\n");
+	config_fixture_refuse_line("device_authorization_url = https://login.example.com/device",
+		"grant = client_credentials does not take this; take the line out, or write grant "
+		"= device");
+}
+END_TEST
+
 /* Those of another server are not sent to the API that is there for all. */
 START_TEST(tokens_are_revoked_at_an_api_of_the_profiles_own)
 {
@@ -142,7 +165,8 @@ START_TEST(revocation_url_is_taken_where_a_client_can_prove_itself)
 		"[daemon] insecure_http = true");
 	config_fixture_check("[profile a]\ngrant = static\nrevocation_url = https://x.example/\n",
 		"error FILE:3: [profile a] revocation_url: grant = static does not take this; take "
-		"the line out, or write grant = authorization_code, client_credentials, pkce, "
+		"the line out, or write grant = authorization_code, client_credentials, device, "
+		"pkce, "
 		"refresh_token or saml2_bearer\n");
 }
 END_TEST
@@ -291,6 +315,7 @@ END_TEST
 CASES_MAIN("config_endpoints", config_fixture_set_up, config_fixture_tear_down,
 	{host_is_written_in_many_ways, 1}, {host_is_mypurecloud_com_by_default, 1},
 	{host_that_is_none_is_told, 1}, {token_url_goes_before_host_and_gateway, 1},
+	{the_device_authorization_url_has_to_be_there_with_its_grant, 1},
 	{tokens_are_revoked_at_an_api_of_the_profiles_own, 1},
 	{revocation_url_is_taken_where_a_client_can_prove_itself, 1},
 	{gateway_is_composed_of_its_parts, 1}, {gateway_that_is_none_is_told, 1},

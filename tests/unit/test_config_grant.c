@@ -47,6 +47,8 @@ START_TEST(every_grant_of_the_table_is_known)
 		{"static", ""},
 		{"implicit", "client_id = id\nredirect_uri = http://localhost/\n"},
 		{"messenger", "deployment_id = d\n"},
+		{"device", "client_id = id\n"
+			   "device_authorization_url = https://login.example.com/device\n"},
 	};
 	size_t known = 0;
 
@@ -71,19 +73,16 @@ START_TEST(every_grant_of_the_table_is_known)
 }
 END_TEST
 
-START_TEST(grants_that_come_later_or_never_are_told)
+START_TEST(grants_that_there_are_not_are_told)
 {
-	config_fixture_refuse_line("grant = device",
-		"device is not yet supported by this version; write authorization_code, "
-		"client_credentials, implicit, messenger, pkce, refresh_token, saml2_bearer or "
-		"static");
 	config_fixture_refuse_line("grant = client_credential",
 		"this is not known; did you mean client_credentials? Write authorization_code, "
-		"client_credentials, implicit, messenger, pkce, refresh_token, saml2_bearer or "
+		"client_credentials, device, implicit, messenger, pkce, refresh_token, "
+		"saml2_bearer or "
 		"static");
 	config_fixture_refuse_line("grant = password",
-		"this is not known; write authorization_code, client_credentials, implicit, "
-		"messenger, pkce, refresh_token, saml2_bearer or static");
+		"this is not known; write authorization_code, client_credentials, device, "
+		"implicit, messenger, pkce, refresh_token, saml2_bearer or static");
 }
 END_TEST
 
@@ -103,7 +102,8 @@ START_TEST(keys_that_the_grant_does_not_take_are_mistakes)
 		"grant = refresh_token");
 	config_fixture_check("[profile a]\ngrant = static\nclient_secret = s\n",
 		"error FILE:3: [profile a] client_secret: grant = static does not take this; take "
-		"the line out, or write grant = authorization_code, client_credentials, pkce, "
+		"the line out, or write grant = authorization_code, client_credentials, device, "
+		"pkce, "
 		"refresh_token or saml2_bearer\n");
 }
 END_TEST
@@ -144,15 +144,15 @@ START_TEST(messenger_takes_its_deployment_and_nothing_of_a_client)
 	config_fixture_check(
 		"[profile a]\ngrant = messenger\ndeployment_id = d\nclient_secret = s\n",
 		"error FILE:4: [profile a] client_secret: grant = messenger does not take this; "
-		"take the line out, or write grant = authorization_code, client_credentials, pkce, "
-		"refresh_token or saml2_bearer\n");
+		"take the line out, or write grant = authorization_code, client_credentials, "
+		"device, pkce, refresh_token or saml2_bearer\n");
 	config_fixture_check("[profile a]\ngrant = messenger\ndeployment_id = d\nprovider = x\n",
 		"error FILE:4: [profile a] provider: grant = messenger does not take this; take "
 		"the line out, or write grant = authorization_code, implicit or pkce\n");
 	config_fixture_check("[profile a]\ngrant = messenger\ndeployment_id = d\nclient_id = x\n",
 		"error FILE:4: [profile a] client_id: grant = messenger does not take this; take "
-		"the line out, or write grant = authorization_code, client_credentials, implicit, "
-		"pkce, refresh_token, saml2_bearer or static\n");
+		"the line out, or write grant = authorization_code, client_credentials, device, "
+		"implicit, pkce, refresh_token, saml2_bearer or static\n");
 }
 END_TEST
 
@@ -363,7 +363,7 @@ START_TEST(two_profiles_with_one_refresh_token_are_told)
 END_TEST
 
 CASES_MAIN("config_grant", config_fixture_set_up, config_fixture_tear_down,
-	{every_grant_of_the_table_is_known, 1}, {grants_that_come_later_or_never_are_told, 1},
+	{every_grant_of_the_table_is_known, 1}, {grants_that_there_are_not_are_told, 1},
 	{keys_that_the_grant_does_not_take_are_mistakes, 1},
 	{messenger_is_asked_at_the_api_for_its_deployment, 1},
 	{messenger_takes_its_deployment_and_nothing_of_a_client, 1},

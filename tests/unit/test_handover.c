@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/broker.h"
+#include "core/device.h"
 #include "core/profile.h"
 #include "core/secret.h"
 #include "core/token.h"
@@ -29,6 +30,22 @@ static void add_authorization(const char *state, uid_t uid)
 	TAILQ_INSERT_TAIL(&profile->authorizations, pending, link);
 }
 
+static void add_device(void)
+{
+	struct device *device = device_new(profile->settings, NOW_MS);
+
+	profile->device = device;
+	device->profile = profile;
+	device->step = DEVICE_PENDING;
+	device->codes.device_code = secret_new("device", 6);
+	device->codes.user_code = strdup("WDJB-MJHT");
+	device->codes.verification_uri = strdup("https://login.example/device");
+	device->codes.verification_uri_complete = strdup("https://login.example/device?c=WDJB");
+	device->expires_ms = NOW_MS + 600000;
+	device->interval_ms = 7000;
+	device->poll_ms = NOW_MS + 7000;
+}
+
 /* A profile with all that there can be. */
 static void begin(void)
 {
@@ -50,6 +67,7 @@ static void begin(void)
 		GRANT_TEMPORARY, strdup("why"), strdup("e"), strdup("id"), 503, NOW_MS - 3};
 	add_authorization("s1", 0);
 	add_authorization("s2", 4000000000);
+	add_device();
 }
 
 static void end(void)
@@ -108,6 +126,47 @@ START_TEST(what_was_written_is_read_back)
 	ck_assert_str_eq(pending->redirect_uri, "http://localhost/");
 	ck_assert_str_eq(secret_reveal(pending->verifier), "verifier");
 	ck_assert_ptr_null(TAILQ_NEXT(pending, link));
+	end();
+}
+END_TEST
+
+START_TEST(a_device_goes_on_with_its_codes)
+{
+	const struct device *device;
+
+	begin();
+	ck_assert_int_eq(there_and_back(), 0);
+	device = handover.past.profile->device;
+	ck_assert_int_eq(device->step, DEVICE_PENDING);
+	ck_assert_str_eq(secret_reveal(device->codes.device_code), "device");
+	ck_assert(device_is(device, "WDJB-MJHT"));
+	ck_assert_str_eq(device->codes.verification_uri, "https://login.example/device");
+	ck_assert_str_eq(
+		device->codes.verification_uri_complete, "https://login.example/device?c=WDJB");
+	ck_assert_int_eq(device->expires_ms, NOW_MS + 600000);
+	ck_assert_int_eq(device->interval_ms, 7000);
+	ck_assert_int_eq(device->poll_ms, NOW_MS + 7000);
+	end();
+}
+END_TEST
+
+START_TEST(the_end_of_a_device_is_told_and_one_without_codes_is_not)
+{
+	const struct device *device;
+
+	begin();
+	device_end(profile->device, GRANT_LOGIN_REQUIRED, "no", NOW_MS);
+	ck_assert_int_eq(there_and_back(), 0);
+	device = handover.past.profile->device;
+	ck_assert_int_eq(device->step, DEVICE_ENDED);
+	ck_assert_int_eq(device->verdict, GRANT_LOGIN_REQUIRED);
+	ck_assert_str_eq(device->message, "no");
+	ck_assert_ptr_null(device->codes.device_code);
+	ck_assert(device_is(device, "WDJB-MJHT"));
+	past_done(&handover.past);
+	grant_device_codes_done(&profile->device->codes);
+	ck_assert_int_eq(there_and_back(), 0);
+	ck_assert_ptr_null(handover.past.profile->device);
 	end();
 }
 END_TEST
@@ -332,7 +391,9 @@ START_TEST(half_a_token_or_half_a_sign_in_is_refused)
 {
 	static const char *const names[][2] = {{"\"value\"", "\"other\""},
 		{"\"lifetime\"", "\"lifetim_\""}, {"\"verifier\"", "\"verifie_\""},
-		{"\"state\"", "\"stat_\""}, {"\"redirectUri\"", "\"redirectUr_\""}};
+		{"\"state\"", "\"stat_\""}, {"\"redirectUri\"", "\"redirectUr_\""},
+		{"\"deviceCode\"", "\"deviceCod_\""}, {"\"userCode\"", "\"userCod_\""},
+		{"\"verificationUri\"", "\"verificationUr_\""}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		begin();
@@ -352,7 +413,8 @@ START_TEST(a_member_that_is_not_known_is_ignored)
 }
 END_TEST
 
-UNIT_MAIN("handover", what_was_written_is_read_back,
+UNIT_MAIN("handover", what_was_written_is_read_back, a_device_goes_on_with_its_codes,
+	the_end_of_a_device_is_told_and_one_without_codes_is_not,
 	a_profile_that_has_begun_nothing_is_read_back_so, an_attempt_in_flight_is_told,
 	no_refresh_token_is_written, another_identity_is_told, a_profile_that_is_gone_is_told,
 	another_token_url_is_another_session_and_no_other_identity, other_credentials_are_told,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/device.h"
 #include "core/profile.h"
 #include "core/schedule.h"
 #include "core/secret.h"
@@ -310,6 +311,53 @@ START_TEST(browsers_that_were_sent_off_may_come_back_until_they_are_late)
 }
 END_TEST
 
+static struct device *hand_over_device(int64_t poll_ms)
+{
+	struct device *device;
+
+	begin_with("device");
+	device = device_new(past.profile->settings, THEN_MS);
+	past.profile->device = device;
+	device->step = DEVICE_PENDING;
+	device->codes.device_code = secret_new("d", 1);
+	device->codes.user_code = strdup("U");
+	device->interval_ms = 5000;
+	device->poll_ms = poll_ms;
+	device->expires_ms = NOW_MS + HOUR_MS;
+	go_on();
+	return device;
+}
+
+START_TEST(a_device_is_asked_about_when_it_was_to_be)
+{
+	struct device *device = hand_over_device(NOW_MS + 3000);
+
+	ck_assert_ptr_eq(profile->device, device);
+	ck_assert_ptr_eq(device->profile, profile);
+	world_run_until(NOW_MS + 2999);
+	ck_assert_uint_eq(world.n_in_flight, 0);
+	world_run_until(NOW_MS + 3000);
+	ck_assert_ptr_nonnull(world_attempt()->code);
+	world_end();
+}
+END_TEST
+
+START_TEST(a_device_that_may_just_have_been_asked_about_is_so_after_the_interval)
+{
+	struct device *device = hand_over_device(NOW_MS - 1);
+
+	world_run_until(NOW_MS + 4999);
+	ck_assert_uint_eq(world.n_in_flight, 0);
+	world_run_until(NOW_MS + 5000);
+	ck_assert_uint_eq(world.n_in_flight, 1);
+	world_fail(world_attempt(), GRANT_TEMPORARY, 0);
+	/* Nobody came back to wait for it. */
+	world_run_until(NOW_MS + DEVICE_LEASE_MS);
+	ck_assert_int_eq(device->step, DEVICE_ENDED);
+	world_end();
+}
+END_TEST
+
 START_TEST(refresh_access_token_holds_for_what_was_restored)
 {
 	begin();
@@ -392,6 +440,8 @@ UNIT_MAIN("past", a_token_is_handed_out_and_renewed_when_it_was_to_be,
 	new_credentials_leave_a_token_alone, a_new_seed_is_used_at_once,
 	a_session_that_the_disk_has_goes_on, a_rejected_token_stays_marked_and_its_gap_holds,
 	browsers_that_were_sent_off_may_come_back_until_they_are_late,
+	a_device_is_asked_about_when_it_was_to_be,
+	a_device_that_may_just_have_been_asked_about_is_so_after_the_interval,
 	refresh_access_token_holds_for_what_was_restored, each_change_has_a_revision_of_its_own,
 	a_daemon_that_ends_still_hands_out_what_it_has,
 	a_token_that_comes_while_the_daemon_ends_is_for_the_next_one)

@@ -122,9 +122,15 @@ START_TEST(a_program_that_is_not_there_is_an_error)
 {
 	static char missing[] = "/nonexistent/program";
 	char *argv[] = {missing, NULL}, *environment[] = {NULL};
+	int r = process_start(base, argv, environment, ends[1], ended, NULL, &process);
 
-	ck_assert_int_eq(
-		process_start(base, argv, environment, ends[1], ended, NULL, &process), -ENOENT);
+	if (r == 0 && getenv("CK_TIMEOUT_MULTIPLIER")) {
+		/* Under valgrind posix_spawn() is a fork(), and the child cannot tell. */
+		event_base_dispatch(base);
+		ck_assert(WIFEXITED(how) && WEXITSTATUS(how) == 127);
+		return;
+	}
+	ck_assert_int_eq(r, -ENOENT);
 	ck_assert_ptr_null(process);
 }
 END_TEST

@@ -6,6 +6,7 @@
 
 #include "core/answer.h"
 #include "core/code.h"
+#include "core/device.h"
 #include "core/revocation.h"
 #include "core/secret.h"
 #include "core/token.h"
@@ -174,6 +175,19 @@ static void unask(void *context, struct errand *errand)
 	world.errands[errand->kind] = NULL;
 }
 
+static void ask_device(void *context, struct device *device)
+{
+	ck_assert_ptr_null(world.device);
+	world.device = device;
+	world.devices++;
+}
+
+static void unask_device(void *context, struct device *device)
+{
+	ck_assert_ptr_eq(world.device, device);
+	world.device = NULL;
+}
+
 static void declined(void *context, const struct profile *profile, const char *why)
 {
 	world.declined++;
@@ -259,6 +273,8 @@ static const struct broker_ops ops = {
 	.ended = ended,
 	.ask = ask,
 	.unask = unask,
+	.ask_device = ask_device,
+	.unask_device = unask_device,
 	.declined = declined,
 	.news = news,
 	.revoke = revoke,
@@ -333,6 +349,8 @@ static void take_answer(struct caller *caller, const struct answer *answer)
 	caller->retry_after_ms = answer->retry_after_ms;
 	snprintf(caller->text, sizeof(caller->text), "%s", answer->text ? answer->text : "");
 	caller->revoked = answer->revoked;
+	snprintf(caller->user_code, sizeof(caller->user_code), "%s",
+		answer->outcome == OUTCOME_USER_CODE ? answer->device->codes.user_code : "");
 	snprintf(caller->token, sizeof(caller->token), "%s",
 		answer->token ? secret_reveal(answer->token->value) : "");
 	if (answer->outcome == OUTCOME_TOKEN) {
@@ -447,6 +465,58 @@ struct code *world_code(const char *code)
 		&(struct code_texts){.code = code, .redirect_uri = "https://app.example/back"});
 }
 
+void caller_get_user_code(struct caller *caller, struct profile *profile)
+{
+	*caller = (struct caller){0};
+	wait_if_told(caller, profile, broker_get_user_code(world.broker, profile, world.now_ms));
+}
+
+void caller_authorize_device(struct caller *caller, struct profile *profile)
+{
+	*caller = (struct caller){0};
+	wait_if_told(caller, profile, broker_authorize_device(world.broker, profile, world.now_ms));
+}
+
+void caller_leave(struct caller *caller)
+{
+	broker_forget(world.broker, &caller->waiter);
+	caller->waits = false;
+	world_settle();
+}
+
+static void answer_device(const struct grant_result *result)
+{
+	struct device *device = world.device;
+
+	ck_assert_msg(device, "no codes were asked for");
+	world.device = NULL;
+	broker_device_answered(world.broker, device, result, world.now_ms);
+	world_settle();
+}
+
+void world_give_codes(const char *user_code, int64_t lifetime_ms, int64_t interval_ms)
+{
+	struct grant_result result = {.verdict = GRANT_GRANTED, .status = 200};
+
+	ck_assert_ptr_nonnull(world.device);
+	world.device->codes = (struct grant_device_codes){
+		.device_code = secret_new("dev-1234", strlen("dev-1234")),
+		.user_code = strdup(user_code),
+		.verification_uri = strdup("https://login.example/device"),
+		.lifetime_ms = lifetime_ms,
+		.interval_ms = interval_ms,
+	};
+	answer_device(&result);
+}
+
+void world_refuse_codes(enum grant_verdict verdict, int64_t retry_after_ms)
+{
+	struct grant_result result = {.retry_after_ms = retry_after_ms, .status = 500};
+
+	grant_fail(&result, verdict, "no codes");
+	answer_device(&result);
+}
+
 static void provide(enum errand_kind kind, const struct provided *provided)
 {
 	struct errand *errand = world.errands[kind];
@@ -510,6 +580,17 @@ void world_fail(struct attempt *attempt, enum grant_verdict verdict, int64_t ret
 
 	grant_fail(&result, verdict, "it failed");
 	finish(attempt, &result);
+}
+
+void world_poll_answer(const char *error)
+{
+	bool pending = strcmp(error, "authorization_pending") == 0 ||
+		       strcmp(error, "slow_down") == 0;
+	struct grant_result result = {.status = 400, .pending = pending};
+
+	snprintf(result.upstream_error, sizeof(result.upstream_error), "%s", error);
+	grant_fail(&result, pending ? GRANT_TEMPORARY : GRANT_PERMANENT, "HTTP 400 %s", error);
+	finish(world_attempt(), &result);
 }
 
 void world_lose(struct attempt *attempt)

@@ -59,6 +59,8 @@ struct world {
 	bool renewed;                    /* new credentials were put in place */
 	struct errand *errands[ERRANDS]; /* what providers are asked for, NULL: they are not */
 	unsigned asks[ERRANDS];          /* how often so far */
+	struct device *device;           /* what is asked for codes, NULL: nothing */
+	unsigned devices;                /* how often so far */
 	unsigned declined;
 	struct heard heard[WORLD_HEARD_MAX];
 	unsigned n_heard, n_heard_of[EVENT_KINDS];
@@ -88,6 +90,7 @@ struct caller {
 	char token[32]; /* the answer's, "" without one */
 	char text[256];
 	bool revoked;
+	char user_code[32]; /* "" without one */
 };
 
 void world_begin(int64_t now_ms);
@@ -145,6 +148,20 @@ void world_revoked(int status, const char *token);
 
 /* Has the profile's provider sign somebody in. */
 void caller_ask_sign_in(struct caller *caller, struct profile *profile);
+
+/* Asks for codes to sign in elsewhere, and for the end of that. */
+void caller_get_user_code(struct caller *caller, struct profile *profile);
+void caller_authorize_device(struct caller *caller, struct profile *profile);
+
+/* The caller goes. */
+void caller_leave(struct caller *caller);
+
+/* The server gives codes, or none. interval_ms 0: it does not say. */
+void world_give_codes(const char *user_code, int64_t lifetime_ms, int64_t interval_ms);
+void world_refuse_codes(enum grant_verdict verdict, int64_t retry_after_ms);
+
+/* What a poll is answered: an error of RFC 8628 section 3.5. */
+void world_poll_answer(const char *error);
 
 /* The provider answers what it was asked for: with a code, that it is done (NULL), or why not. */
 void world_bring(enum errand_kind kind, const char *code);
