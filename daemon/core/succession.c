@@ -1,6 +1,7 @@
 #include "succession.h"
 
 #include "code.h"
+#include "device.h"
 #include "flight.h"
 #include "grant.h"
 #include "profile.h"
@@ -19,13 +20,30 @@ static bool keeps_login(const struct settings *old, const struct settings *setti
 	return !(parts & GRANT_SESSION) || settings_same_session(old, settings);
 }
 
-/* What it begins with is no longer asked for, nor sent. */
-static void end_sign_ins(struct flights *flights, struct profile *old)
+/* Whether somebody is asked to sign in, elsewhere, with codes for it. */
+static bool has_codes(const struct profile *profile)
 {
-	if (old->provider.sign_in.asked || (old->code && old->code->origin != CODE_ORDERED)) {
-		tell_sign_in_overtaken(flights, old);
+	return profile->device &&
+	       (profile->device->step == DEVICE_PENDING ||
+		       (profile->device->step == DEVICE_POLLING && profile->attempt &&
+			       profile->attempt->step == ATTEMPT_SENT));
+}
+
+/* One whose attempt stays in flight is told of when that ends. */
+static bool has_sign_in(const struct profile *profile)
+{
+	return profile->provider.sign_in.asked || has_codes(profile) ||
+	       (profile->code && profile->code->origin != CODE_ORDERED);
+}
+
+/* Nothing is asked for any more of what its grant begins with. */
+static void end_sign_ins(struct flights *flights, struct profile *profile)
+{
+	if (has_sign_in(profile)) {
+		tell_sign_in_overtaken(flights, profile);
 	}
-	provision_end(flights, old);
+	flight_drop_device(flights, profile);
+	provision_end(flights, profile);
 }
 
 /* Puts the settings of a profile that was made for them into the one that was there before. */
@@ -33,6 +51,7 @@ static void succeed(
 	struct flights *flights, struct profile *old, struct profile *made, int64_t now_ms)
 {
 	struct settings *settings = made->settings;
+	bool keeps = keeps_login(old->settings, settings);
 	bool asks_another = !settings_same_provider(old->settings, settings);
 	struct host *host = old->host;
 
@@ -40,23 +59,22 @@ static void succeed(
 	old->host = made->host;
 	host_leave(&flights->hosts, host);
 	profile_free(made);
-	if (!keeps_login(old->settings, settings)) {
-		flight_drop_device(flights, old);
-		flight_detach(flights, old);
-		login_done(&old->login);
-		old->loaded = false;
-	} else if (settings_same_identity(old->settings, settings)) {
+	if (keeps && settings_same_identity(old->settings, settings)) {
 		profile_change(old, settings, now_ms);
 		if (asks_another && provider_is_busy(&old->provider)) {
 			provision_end_order(flights, old);
 			profile_mend(old, now_ms);
 		}
 		return;
-	} else {
-		flight_drop_device(flights, old);
-		flight_disown(flights, old);
 	}
 	end_sign_ins(flights, old);
+	if (keeps) {
+		flight_disown(flights, old);
+	} else {
+		flight_detach(flights, old);
+		login_done(&old->login);
+		old->loaded = false;
+	}
 	settings_unref(old->settings);
 	old->settings = settings;
 	profile_reset(old, now_ms);

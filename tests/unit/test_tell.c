@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/device.h"
 #include "core/profile.h"
 #include "core/secret.h"
 #include "fixture.h"
@@ -268,6 +269,55 @@ START_TEST(sign_in_that_a_reload_ends_is_told)
 }
 END_TEST
 
+/* A profile for which somebody is to sign in elsewhere, with codes that the server gave. */
+static void give_codes(void)
+{
+	struct caller caller;
+
+	world_begin(0);
+	caller_get_user_code(&caller, profile_of("device"));
+	world_give_codes("WDJB-MJHT", HOUR_MS, 4000);
+	world.n_heard = 0; /* that nobody had signed in is over */
+}
+
+START_TEST(sign_in_elsewhere_is_told_at_its_end_alone)
+{
+	give_codes();
+	for (int i = 0; i < 2; i++) {
+		world_run_until(broker_find(world.broker, "p")->device->poll_ms);
+		ck_assert_uint_eq(world.n_heard, 0);
+		if (i == 0) {
+			world_poll_answer("authorization_pending");
+		}
+	}
+	world_grant_login(world_attempt(), "t", HOUR_MS, "r");
+	expect(2, EVENT_TOKEN_REFRESHED);
+	ck_assert_int_eq((int)world_heard(1)->kind, (int)EVENT_SIGNED_IN);
+	world_end();
+}
+END_TEST
+
+START_TEST(sign_in_elsewhere_that_a_reload_ends_is_told_once)
+{
+	for (int polls = 0; polls < 2; polls++) {
+		struct settings *settings = fixture_settings("p");
+
+		give_codes();
+		if (polls > 0) {
+			world_run_until(broker_find(world.broker, "p")->device->poll_ms);
+			ck_assert_uint_eq(world.n_in_flight, 1);
+		}
+		settings->grant = grant_find("device");
+		free(settings->client_id);
+		settings->client_id = strdup("another");
+		world_configure(&settings, 1);
+		ck_assert_uint_eq(world.n_heard_of[EVENT_SIGN_IN_FAILED], 1);
+		ck_assert_ptr_nonnull(strstr(world.heard[0].message, "changed while its sign-in"));
+		world_end();
+	}
+}
+END_TEST
+
 START_TEST(logout_is_told_also_when_it_is_found_in_the_store)
 {
 	struct profile *profile;
@@ -312,5 +362,7 @@ UNIT_MAIN("tell", each_token_is_told_once_with_its_generation,
 	login_is_not_required_while_the_provider_has_something_left_to_do,
 	provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that,
 	refused_refresh_token_is_told_before_the_provider_is_asked,
-	sign_in_that_a_reload_ends_is_told, logout_is_told_also_when_it_is_found_in_the_store,
+	sign_in_that_a_reload_ends_is_told, sign_in_elsewhere_is_told_at_its_end_alone,
+	sign_in_elsewhere_that_a_reload_ends_is_told_once,
+	logout_is_told_also_when_it_is_found_in_the_store,
 	nothing_is_told_of_a_profile_that_is_gone)
