@@ -1,7 +1,8 @@
 /*
  * What the parts of the broker share: broker.c with the profiles and their flights,
- * broker_provider.c with those who sign in for them, broker_device.c with those who do so
- * elsewhere, and broker_logout.c with what ends all of it. Nobody else knows it.
+ * broker_settle.c with how these end, broker_provider.c with those who sign in for them,
+ * broker_device.c with those who do so elsewhere, and broker_logout.c with what ends all of it.
+ * Nobody else knows it.
  */
 #pragma once
 
@@ -35,6 +36,14 @@ uint32_t broker_chance(const struct broker *broker);
 /* Puts a code on its way, which takes the place of one that waits. It is taken over. */
 void broker_exchange(
 	struct broker *broker, struct profile *profile, struct code *code, int64_t now_ms);
+
+/* A logout is over, by who asks for a token in spite of it or brings one. */
+void broker_end_logged_out(struct broker *broker, struct profile *profile);
+
+/* An attempt has ended with result: what follows for its profile and for those who wait for it.
+ * The owner is the broker. */
+void broker_settle(
+	void *owner, struct attempt *attempt, struct grant_result *result, int64_t now_ms);
 
 /*
  * Whether a profile's attempt, which ended with result, was not the last word: a code that waits
