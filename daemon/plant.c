@@ -84,7 +84,7 @@ bool plant_lifetime(const struct call *call, int64_t *ret_ms)
 				      settings->name);
 }
 
-void plant(const struct call *call, int64_t lifetime_ms)
+void plant(const struct call *call, int64_t lifetime_ms, bool signs_in)
 {
 	const struct json_value *value = &call->given[PARAMETER_TOKEN]->value;
 	struct secret *secret = secret_new(value->text, value->len);
@@ -95,7 +95,7 @@ void plant(const struct call *call, int64_t lifetime_ms)
 		call_fail(call, ERROR_INTERNAL, "The daemon is out of memory");
 		return;
 	}
-	outcome = broker_plant(call->shared->broker, call->profile, token, call->now_ms);
+	outcome = broker_plant(call->shared->broker, call->profile, token, signs_in, call->now_ms);
 	call_answer_outcome(call, &outcome);
 }
 
@@ -109,6 +109,6 @@ void plant_access_token(struct call *call)
 	int64_t lifetime_ms = 0;
 
 	if (plant_lifetime(call, &lifetime_ms)) {
-		plant(call, lifetime_ms);
+		plant(call, lifetime_ms, false);
 	}
 }

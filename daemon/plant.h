@@ -17,8 +17,8 @@ bool plant_check(const struct call *call, bool needs_expiry);
  * it has answered that this is too little, or not known. */
 bool plant_lifetime(const struct call *call, int64_t *ret_ms);
 
-/* Puts the token in place, and answers. */
-void plant(const struct call *call, int64_t lifetime_ms);
+/* Puts the token in place, which ends a sign-in or not, and answers. */
+void plant(const struct call *call, int64_t lifetime_ms, bool signs_in);
 
 /* auth.setAccessToken */
 bool plant_check_access_token(struct call *call);

@@ -296,22 +296,23 @@ static void take_refusal(const struct call *call)
 {
 	const struct parameter *error = call->given[PARAMETER_ERROR];
 	const struct parameter *description = call->given[PARAMETER_ERROR_DESCRIPTION];
-	char shown[TEXT_UPSTREAM_SIZE], more[TEXT_UPSTREAM_SIZE] = "";
+	char shown[TEXT_UPSTREAM_SIZE], more[TEXT_UPSTREAM_SIZE] = "", why[GRANT_MESSAGE_SIZE];
 	struct authorize *pending = find_pending(call);
 
 	if (!pending) {
 		return;
 	}
 	authorize_end(&call->profile->authorizations, pending);
-	broker_changed(call->shared->broker, call->profile);
 	text_clean(shown, error->value.text, error->value.len, NULL, 0);
 	if (description) {
 		text_clean(more, description->value.text, description->value.len, NULL, 0);
 	}
-	call_fail(call, ERROR_LOGIN_REQUIRED,
+	snprintf(why, sizeof(why),
 		"The login server %s refused the sign-in for profile %s (%s%s%s); sign in again",
 		call->profile->settings->token_host, call->profile->settings->name, shown,
 		more[0] != '\0' ? ": " : "", more);
+	broker_refuse_sign_in(call->shared->broker, call->profile, why, shown);
+	call_fail(call, ERROR_LOGIN_REQUIRED, "%s", why);
 }
 
 /* Takes code over; whether it goes to the server. */
@@ -421,7 +422,7 @@ static void plant_pending(const struct call *call)
 	if (pending && plant_lifetime(call, &lifetime_ms)) {
 		authorize_end(&call->profile->authorizations, pending);
 		broker_changed(call->shared->broker, call->profile);
-		plant(call, lifetime_ms);
+		plant(call, lifetime_ms, true);
 	}
 }
 

@@ -339,8 +339,8 @@ static bool takes_planted(void *context, const struct waiter *waiter)
 	return waiter->kind == WAITER_TOKEN || waiter->kind == WAITER_REJECTED;
 }
 
-struct answer broker_plant(
-	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms)
+struct answer broker_plant(struct broker *broker, struct profile *profile, struct token *token,
+	bool signs_in, int64_t now_ms)
 {
 	struct waiter_list done = WAITER_LIST_INITIALIZER(done);
 	char why[GRANT_MESSAGE_SIZE];
@@ -357,12 +357,23 @@ struct answer broker_plant(
 	profile_plant(profile, token, now_ms, broker_chance(broker));
 	broker_changed(broker, profile);
 	flight_store(&broker->flights, profile);
-	tell_token(&broker->flights, profile);
+	if (signs_in) {
+		tell_signed_in(&broker->flights, profile);
+	} else {
+		tell_token(&broker->flights, profile);
+	}
 	broker_sooner(broker, now_ms);
 	answer = answers_token(profile);
 	waiters_pick(&profile->waiters, &done, takes_planted, NULL);
 	waiters_answer(&done, &answer);
 	return answers_token(profile);
+}
+
+void broker_refuse_sign_in(
+	struct broker *broker, struct profile *profile, const char *why, const char *upstream_error)
+{
+	broker_changed(broker, profile);
+	tell_sign_in_refused(&broker->flights, profile, why, upstream_error);
 }
 
 /* ---- time */

@@ -113,9 +113,15 @@ struct answer broker_authorize_device(
 void broker_device_answered(struct broker *broker, struct device *device,
 	const struct grant_result *result, int64_t now_ms);
 
-/* Puts a token in place that somebody else got: auth.setAccessToken. It is taken over. */
-struct answer broker_plant(
-	struct broker *broker, struct profile *profile, struct token *token, int64_t now_ms);
+/* Puts a token in place that somebody else got: auth.setAccessToken, or auth.authorize where a
+ * browser has brought it (signs_in). It is taken over. */
+struct answer broker_plant(struct broker *broker, struct profile *profile, struct token *token,
+	bool signs_in, int64_t now_ms);
+
+/* A browser came back with an error instead: who listens hears of it, and nothing else changes. why
+ * is a sentence, upstream_error what the login server says. */
+void broker_refuse_sign_in(struct broker *broker, struct profile *profile, const char *why,
+	const char *upstream_error);
 
 /*
  * Logs out: auth.logout. Token, login and sign-ins are gone at once, whoever waits for a token is

@@ -64,6 +64,17 @@ void tell_sign_in_failed(
 	tell_why(flights, profile, EVENT_SIGN_IN_FAILED, why);
 }
 
+void tell_sign_in_refused(const struct flights *flights, const struct profile *profile,
+	const char *why, const char *upstream_error)
+{
+	tell(flights, profile, EVENT_SIGN_IN_FAILED,
+		&(struct event_error){
+			.verdict = GRANT_LOGIN_REQUIRED,
+			.message = why,
+			.upstream_error = upstream_error,
+		});
+}
+
 void tell_logged_out(const struct flights *flights, const struct profile *profile)
 {
 	tell(flights, profile, EVENT_LOGGED_OUT, NULL);
@@ -97,6 +108,12 @@ void tell_token(const struct flights *flights, const struct profile *profile)
 	tell(flights, profile, EVENT_TOKEN_REFRESHED, NULL);
 }
 
+void tell_signed_in(const struct flights *flights, const struct profile *profile)
+{
+	tell(flights, profile, EVENT_SIGNED_IN, NULL);
+	tell_token(flights, profile);
+}
+
 void tell_refused(const struct flights *flights, const struct attempt *attempt,
 	const struct grant_result *result)
 {
@@ -120,9 +137,10 @@ void tell_ended(const struct flights *flights, const struct attempt *attempt,
 		}
 	} else if (result->verdict == GRANT_GRANTED) {
 		if (signs_in(attempt)) {
-			tell(flights, profile, EVENT_SIGNED_IN, NULL);
+			tell_signed_in(flights, profile);
+		} else {
+			tell_token(flights, profile);
 		}
-		tell_token(flights, profile);
 	} else {
 		tell_all_failed(flights, attempt, result);
 	}

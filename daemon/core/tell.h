@@ -18,8 +18,9 @@ void tell_ended(const struct flights *flights, const struct attempt *attempt,
 void tell_refused(const struct flights *flights, const struct attempt *attempt,
 	const struct grant_result *result);
 
-/* A profile has a new token. */
+/* A profile has a new token; which a sign-in has brought. */
 void tell_token(const struct flights *flights, const struct profile *profile);
+void tell_signed_in(const struct flights *flights, const struct profile *profile);
 
 /* The login of a profile is gone by request. */
 void tell_logged_out(const struct flights *flights, const struct profile *profile);
@@ -32,3 +33,8 @@ void tell_sign_in_overtaken(const struct flights *flights, const struct profile 
 void tell_given_up(const struct flights *flights, const struct profile *profile, const char *why);
 void tell_sign_in_failed(
 	const struct flights *flights, const struct profile *profile, const char *why);
+
+/* The login server has sent the browser back with an error. why is a sentence, upstream_error what
+ * it says. */
+void tell_sign_in_refused(const struct flights *flights, const struct profile *profile,
+	const char *why, const char *upstream_error);

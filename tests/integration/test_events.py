@@ -86,6 +86,11 @@ def test_sign_in_is_heard_with_its_failure_and_its_token(server):
             failed = expect(connection, "signInFailed")
             assert (failed["code"], failed["upstreamError"]) == ("login_required", "invalid_grant")
             assert "made-up" not in json.dumps(failed)
+            state = daemon.ask("auth.getAuthorizeUrl")["data"]["state"]
+            denied = daemon.ask("auth.authorize", {"state": state, "error": "access_denied"})
+            assert expect(connection, "signInFailed") == {
+                "code": code(denied), "message": denied["errorMessage"], "upstreamError": "access_denied",
+                "correlationId": None}
             back = server.visit(daemon.ask("auth.getAuthorizeUrl")["data"]["url"])
             daemon.secrets.add(back["code"])
             assert daemon.ask("auth.authorize", back)["data"]["state"] == "fresh"

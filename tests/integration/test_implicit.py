@@ -8,6 +8,7 @@ import pytest
 
 from callers import code
 from daemon import SLOWNESS, Daemon, check_config, profile
+from listening import expect, subscribed
 from login import Browser, Login
 
 REDIRECT_URI = "http://localhost/back"
@@ -59,7 +60,11 @@ def test_the_address_asks_for_a_token(daemon):
 def test_the_token_is_handed_out_until_it_expires_and_then_somebody_has_to_sign_in(daemon):
     assert "gctoken login default" in daemon.get()["text"]
     state = begin(daemon)["state"]
-    data = daemon.ask(AUTHORIZE, {"state": state, "token": TOKEN, "expiresIn": 3 * SLOWNESS})["data"]
+    with subscribed(daemon) as connection:
+        expect(connection, "loginRequired")
+        data = daemon.ask(AUTHORIZE, {"state": state, "token": TOKEN, "expiresIn": 3 * SLOWNESS})["data"]
+        expect(connection, "signedIn")
+        expect(connection, "tokenRefreshed")
     assert (data["state"], data["grant"], data["loginUrl"], data["apiUrl"]) == (
         "fresh", "implicit", "https://login.example", None)
     assert daemon.get() == TOKEN

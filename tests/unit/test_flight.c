@@ -601,7 +601,7 @@ START_TEST(a_token_that_is_planted_before_the_first_attempt_wins_over_the_stored
 	ck_assert_int_eq(broker_configure(world.broker, &settings, 1, NULL, world.now_ms), 0);
 	profile = broker_find(world.broker, "p");
 	broker_plant(world.broker, profile,
-		token_new(secret_new("planted", 7), world.now_ms, HOUR_MS), world.now_ms);
+		token_new(secret_new("planted", 7), world.now_ms, HOUR_MS), false, world.now_ms);
 	ck_assert_str_eq(world_record("p")->token, "planted");
 	world_run_until(world.now_ms + HOUR_MS / 2);
 	caller_get(&caller, profile, 0, NULL);

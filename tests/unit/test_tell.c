@@ -6,6 +6,7 @@
 #include "core/device.h"
 #include "core/profile.h"
 #include "core/secret.h"
+#include "core/token.h"
 #include "fixture.h"
 #include "unit.h"
 #include "world.h"
@@ -177,6 +178,38 @@ START_TEST(planted_token_is_told_and_the_sign_in_that_it_overtakes)
 	world_grant_login(world_attempt(), "late", HOUR_MS, "r");
 	ck_assert_int_eq((int)expect(3, EVENT_SIGN_IN_FAILED)->verdict, (int)GRANT_TEMPORARY);
 	ck_assert_uint_eq(world_heard(0)->generation, 1);
+	world_end();
+}
+END_TEST
+
+START_TEST(token_that_a_browser_brings_is_a_sign_in)
+{
+	struct profile *profile;
+
+	world_begin(0);
+	profile = profile_of("implicit");
+	world.n_heard = 0; /* that nobody has signed in yet */
+	broker_plant(world.broker, profile,
+		token_new(secret_new("brought", 7), world.now_ms, HOUR_MS), true, world.now_ms);
+	ck_assert_uint_eq(world.n_heard_of[EVENT_SIGNED_IN], 1);
+	ck_assert_uint_eq(expect(2, EVENT_TOKEN_REFRESHED)->generation, 1);
+	world_end();
+}
+END_TEST
+
+START_TEST(error_that_a_browser_brings_is_told_and_nothing_of_the_profile)
+{
+	struct profile *profile;
+
+	world_begin(0);
+	profile = profile_of("implicit");
+	world.n_heard = 0; /* that nobody has signed in yet */
+	world_plant(profile, "mine", HOUR_MS);
+	broker_refuse_sign_in(world.broker, profile, "She said no", "access_denied");
+	ck_assert_int_eq((int)expect(2, EVENT_SIGN_IN_FAILED)->verdict, (int)GRANT_LOGIN_REQUIRED);
+	ck_assert_str_eq(world_heard(0)->message, "She said no");
+	ck_assert_str_eq(world_heard(0)->upstream_error, "access_denied");
+	ck_assert_ptr_nonnull(profile->token);
 	world_end();
 }
 END_TEST
@@ -358,6 +391,8 @@ UNIT_MAIN("tell", each_token_is_told_once_with_its_generation,
 	refused_code_is_told_and_nothing_of_the_profile,
 	sign_in_that_cannot_be_kept_is_told_as_both_and_its_token_once_it_is,
 	planted_token_is_told_and_the_sign_in_that_it_overtakes,
+	token_that_a_browser_brings_is_a_sign_in,
+	error_that_a_browser_brings_is_told_and_nothing_of_the_profile,
 	code_that_the_provider_was_asked_for_is_no_sign_in,
 	login_is_not_required_while_the_provider_has_something_left_to_do,
 	provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that,

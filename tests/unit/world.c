@@ -539,8 +539,8 @@ void world_decline(enum errand_kind kind, const char *why, bool signs_in)
 
 struct answer world_plant(struct profile *profile, const char *token, int64_t lifetime_ms)
 {
-	struct answer answer = broker_plant(
-		world.broker, profile, make_token(token, world.now_ms, lifetime_ms), world.now_ms);
+	struct answer answer = broker_plant(world.broker, profile,
+		make_token(token, world.now_ms, lifetime_ms), false, world.now_ms);
 
 	world_settle();
 	return answer;
