@@ -417,6 +417,7 @@ def test_who_asks_for_a_sign_in_waits_its_own_time_and_what_comes_later_is_kept(
 def test_who_asks_while_somebody_signs_in_joins(daemon, server):
     with Plugin(daemon, commands=ALL) as plugin:
         bring(plugin, server)
+        daemon.wait_state("fresh")  # else the code of the sign-in may take the place of this one
         waiters = [ask_in_background(daemon, "auth.signIn") for _ in range(3)]
         wait_until(lambda: status(daemon)["counters"]["waiting"] == 3)
         bring(plugin, server, "signIn")
