@@ -371,6 +371,7 @@ static void on_revoked(void *context, struct grant_result *result)
 	struct revocation *revocation = context;
 	struct upstream *upstream = revocation->context;
 
+	revocation->transfer = NULL;
 	broker_revoked(upstream->broker, revocation, result, clock_now());
 	upstream->ops->changed(upstream->context);
 }

@@ -41,13 +41,16 @@ struct answer answers_token(struct profile *profile)
 	return (struct answer){.outcome = OUTCOME_TOKEN, .token = profile->token};
 }
 
+struct answer answers_changed(void)
+{
+	return (struct answer){.outcome = OUTCOME_UNAVAILABLE,
+		.text = "The profile was changed while its sign-in was under way; ask for its "
+			"state, and sign in again if it says so"};
+}
+
 struct answer answers_overtaken(struct profile *profile)
 {
-	return profile->token ? answers_token(profile)
-			      : (struct answer){.outcome = OUTCOME_UNAVAILABLE,
-					.text = "The profile was changed while its sign-in was "
-						"under way; ask for its state, and sign in again "
-						"if it says so"};
+	return profile->token ? answers_token(profile) : answers_changed();
 }
 
 struct answer answers_rate_limited(int64_t retry_after_ms, const char *text)

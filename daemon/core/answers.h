@@ -24,7 +24,9 @@ struct answer answers_error(const struct profile *profile, int64_t now_ms);
 /* There is no way to another token than what somebody does. */
 struct answer answers_stuck(const struct profile *profile);
 
-/* The end of a sign-in whose token is not used: the profile was changed, or given another one. */
+/* The end of a sign-in that a change of its profile has ended; and of one whose token is not used
+ * for that, or since the profile was given another one. */
+struct answer answers_changed(void);
 struct answer answers_overtaken(struct profile *profile);
 
 struct answer answers_rate_limited(int64_t retry_after_ms, const char *text);

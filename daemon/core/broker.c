@@ -101,14 +101,15 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 	bool (*may_still)(void *context, const struct waiter *waiter), int64_t now_ms)
 {
 	struct waiter_list denied = WAITER_LIST_INITIALIZER(denied);
+	struct waiter_list overtaken = WAITER_LIST_INITIALIZER(overtaken);
 	struct succession_judge judge = {may_still, broker->flights.context};
-	struct answer answer = {.outcome = OUTCOME_DENIED};
+	struct answer no = {.outcome = OUTCOME_DENIED}, changed = answers_changed();
 	struct roster gone = broker->roster, roster;
 
 	if (roster_init(&roster, &broker->flights.hosts, settings, n) < 0) {
 		return -ENOMEM;
 	}
-	succession(&broker->flights, &gone, &roster, now_ms);
+	succession(&broker->flights, &gone, &roster, &overtaken, now_ms);
 	succession_deny(&gone, &roster, &judge, &denied);
 	broker->roster = roster;
 	broker->revision++;
@@ -119,7 +120,8 @@ int broker_configure(struct broker *broker, struct settings **settings, size_t n
 		broker_changed(broker, roster.profiles[i]);
 	}
 	broker->next_ms = now_ms;
-	waiters_answer(&denied, &answer);
+	waiters_answer(&denied, &no);
+	waiters_answer(&overtaken, &changed);
 	drop(broker, &gone);
 	return 0;
 }
@@ -285,7 +287,8 @@ struct answer broker_refresh(struct broker *broker, struct profile *profile, int
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
 	flight_recall(&broker->flights, profile, NULL, why); /* or its next attempt tells why not */
-	if (profile_flies(profile, now_ms)) {
+	if (profile_flies(profile, now_ms) &&
+		(!profile->login.logged_out || profile->attempt || profile->code)) {
 		return wait_for(broker, profile, WAITER_REFRESH, now_ms);
 	}
 	if (profile->verdict != GRANT_LOGIN_REQUIRED && profile_backs_off(profile, now_ms)) {

@@ -5,6 +5,7 @@
 #include "answers.h"
 #include "broker.h"
 #include "broker_inside.h"
+#include "device.h"
 #include "profile.h"
 #include "provision.h"
 #include "revocation.h"
@@ -211,7 +212,10 @@ static struct revocation *take_tokens(struct profile *profile, struct token *sto
 /* Whether nothing has come since that another logout could end. */
 static bool is_logged_out(const struct profile *profile)
 {
+	const struct device *device = profile->device;
+
 	return profile->login.logged_out && !profile->attempt && !profile->code &&
+	       (!device || device->step == DEVICE_ENDED) && TAILQ_EMPTY(&profile->authorizations) &&
 	       !provider_is_busy(&profile->provider) && !profile->provider.sign_in.asked;
 }
 
@@ -248,8 +252,8 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 	if (earlier) {
 		earlier->number = 0; /* whoever waits for it waits for the last one */
 	}
-	flight_drop_device(flights, profile);
 	flight_abandon(flights, profile);
+	flight_drop_device(flights, profile);
 	provision_end(flights, profile);
 	grant_say_logged_out(profile->settings, why);
 	profile_log_out(profile, why, now_ms);

@@ -64,6 +64,7 @@ bool broker_goes_on(struct broker *broker, const struct attempt *attempt,
 		return false;
 	}
 	if (profile->code) {
+		profile_mend(profile, now_ms); /* if this fails too, the next attempt tells why */
 		return true;
 	}
 	if (profile->login.logged_out) {

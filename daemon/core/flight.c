@@ -179,13 +179,19 @@ static void send_refresh_token(struct flights *flights, struct attempt *attempt,
 	}
 }
 
+/* The code that waits is this attempt's, whatever comes of it. */
+static void take_code(struct attempt *attempt)
+{
+	attempt->code = attempt->profile->code;
+	attempt->profile->code = NULL;
+}
+
 static void choose(struct flights *flights, struct attempt *attempt, int64_t now_ms)
 {
 	struct profile *profile = attempt->profile;
 
 	if (profile->code) {
-		attempt->code = profile->code;
-		profile->code = NULL;
+		take_code(attempt);
 		send(flights, attempt, now_ms);
 	} else if (profile_has_credentials(profile)) {
 		send(flights, attempt, now_ms);
@@ -231,6 +237,9 @@ bool flight_start(struct flights *flights, struct profile *profile, int64_t now_
 	}
 	if (!flights->ops->prepare(flights->context, attempt->settings, why) ||
 		!load(flights, profile, &attempt->result.token, why)) {
+		if (profile->code && profile->code->origin != CODE_DEVICE) {
+			take_code(attempt); /* a device code is good for another poll */
+		}
 		fail(flights, attempt, GRANT_PERMANENT, why, now_ms);
 	} else if (profile->login.logged_out && !profile->code) {
 		grant_say_logged_out(attempt->settings, why);

@@ -70,6 +70,8 @@ const struct profile *overview_overlooked(const struct broker *broker, int64_t n
 		if (start_is_late(profiles[i], now_ms) ||
 			answer_is_late(&profiles[i]->waiters, now_ms) ||
 			answer_is_late(&profiles[i]->sign_ins, now_ms) ||
+			answer_is_late(&profiles[i]->logouts, now_ms) ||
+			is_late(profile_device_next(profiles[i]), now_ms) ||
 			is_late(provider_deadline(&profiles[i]->provider), now_ms)) {
 			return profiles[i];
 		}

@@ -371,6 +371,9 @@ void profile_resume(struct profile *profile, int64_t now_ms)
 {
 	if (profile->verdict == GRANT_GRANTED && profile->token) {
 		renew_at_refresh_point(profile);
+		if (profile->wanted) {
+			profile_want(profile, now_ms);
+		}
 	} else if (profile->verdict == GRANT_NONE || profile->verdict == GRANT_GRANTED) {
 		profile->due_ms = not_before(profile, now_ms);
 	}

@@ -73,11 +73,6 @@ bool provider_is_busy(const struct provider *provider)
 	return provider_asks(provider->step, &kind) || provider->step == PROVIDER_RETURN;
 }
 
-bool provider_exchanges(const struct provider *provider)
-{
-	return provider->step == PROVIDER_EXCHANGE || provider->step == PROVIDER_EXCHANGE_AGAIN;
-}
-
 int64_t provider_deadline(const struct provider *provider)
 {
 	int64_t deadline_ms = provider_is_busy(provider) ? provider->errand.deadline_ms : INT64_MAX;

@@ -73,8 +73,5 @@ bool provider_asks(enum provider_step step, enum errand_kind *ret_kind);
 /* Whether an answer of it, or its return, is waited for before anything is sent. */
 bool provider_is_busy(const struct provider *provider);
 
-/* Whether what it brought is on its way. */
-bool provider_exchanges(const struct provider *provider);
-
 /* The next deadline; INT64_MAX: there is none. */
 int64_t provider_deadline(const struct provider *provider);

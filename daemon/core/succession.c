@@ -36,19 +36,21 @@ static bool has_sign_in(const struct profile *profile)
 	       (profile->code && profile->code->origin != CODE_ORDERED);
 }
 
-/* Nothing is asked for any more of what its grant begins with. */
-static void end_sign_ins(struct flights *flights, struct profile *profile)
+/* Nothing is asked for any more of what its grant begins with; who waits for that is overtaken. */
+static void end_sign_ins(
+	struct flights *flights, struct profile *profile, struct waiter_list *overtaken)
 {
 	if (has_sign_in(profile)) {
 		tell_sign_in_overtaken(flights, profile);
 	}
 	flight_drop_device(flights, profile);
 	provision_end(flights, profile);
+	waiters_take(&profile->sign_ins, overtaken);
 }
 
 /* Puts the settings of a profile that was made for them into the one that was there before. */
-static void succeed(
-	struct flights *flights, struct profile *old, struct profile *made, int64_t now_ms)
+static void succeed(struct flights *flights, struct profile *old, struct profile *made,
+	struct waiter_list *overtaken, int64_t now_ms)
 {
 	struct settings *settings = made->settings;
 	bool keeps = keeps_login(old->settings, settings);
@@ -67,7 +69,7 @@ static void succeed(
 		}
 		return;
 	}
-	end_sign_ins(flights, old);
+	end_sign_ins(flights, old, overtaken);
 	if (keeps) {
 		flight_disown(flights, old);
 	} else {
@@ -81,7 +83,8 @@ static void succeed(
 	flight_attach(flights, old);
 }
 
-void succession(struct flights *flights, struct roster *old, struct roster *roster, int64_t now_ms)
+void succession(struct flights *flights, struct roster *old, struct roster *roster,
+	struct waiter_list *overtaken, int64_t now_ms)
 {
 	size_t n_new = 0, index = 0;
 
@@ -90,7 +93,7 @@ void succession(struct flights *flights, struct roster *old, struct roster *rost
 		struct profile *known = roster_find(old, made->settings->name);
 
 		if (known) {
-			succeed(flights, known, made, now_ms);
+			succeed(flights, known, made, overtaken, now_ms);
 			roster->profiles[i] = known;
 		} else {
 			n_new++;

@@ -20,8 +20,10 @@ struct succession_judge {
 };
 
 /* Moves the profiles that stay from the old roster to the new one, with their new settings, and
- * says when the others are to start. Those of the old one that go are left to the caller. */
-void succession(struct flights *flights, struct roster *old, struct roster *roster, int64_t now_ms);
+ * says when the others are to start. Those of the old one that go are left to the caller. Who waits
+ * for a sign-in that this ends is moved to overtaken. */
+void succession(struct flights *flights, struct roster *old, struct roster *roster,
+	struct waiter_list *overtaken, int64_t now_ms);
 
 /* Moves the waiters that may not go on to denied, and those of profiles that are not in roster. Of
  * gone it leaves what is to be freed. */

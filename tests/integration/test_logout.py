@@ -16,6 +16,7 @@ from messenger import AUTHORIZE, EXCHANGE, REDIRECT_URI, REFRESH, REVOKE, gatewa
 from sandbox import Sandbox
 
 FOR_EVER_MS = 600000
+FLIGHT_MS = 1500 * PACE  # in which others are to come
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_an_answer_that_comes_byte_by_byte_is_as_good_as_another(server):
 def test_a_server_that_hangs_delays_the_answer_to_the_wait_and_no_other_caller(server):
     wait_s = 2
     with running(server, deployment, refresh_token_wait_max=wait_s) as daemon:
-        server.rule({"match": {"path": REVOKE}, "delay_ms": 1000 * wait_s * 2})
+        server.rule({"match": {"path": REVOKE}, "delay_ms": FLIGHT_MS * wait_s * 2})
         begun = time.monotonic()
         with daemon.connect() as connection:
             connection.send(LOGOUT)
@@ -243,7 +244,7 @@ def test_who_never_waits_can_log_out(server, section):
 @pytest.mark.parametrize("section", [machine, deployment, person])
 def test_what_a_flight_brings_after_the_logout_is_revoked(server, section):
     with running(server, section) as daemon:
-        server.rule({"times": 1, "delay_ms": 1500})
+        server.rule({"times": 1, "delay_ms": FLIGHT_MS})
         with daemon.connect() as connection:
             connection.send("auth.refresh")
             server.wait(lambda stats: stats["in_flight"] == 1)
@@ -262,7 +263,7 @@ def test_all_who_wait_are_told_and_cost_no_request(server):
     with Daemon(machine(server, grant="client_credentials")) as daemon, contextlib.ExitStack() as stack:
         daemon.wait_state("fresh")
         token = daemon.get()
-        server.rule({"times": 1, "delay_ms": 1000})
+        server.rule({"times": 1, "delay_ms": FLIGHT_MS})
         connections = [stack.enter_context(daemon.connect()) for _ in range(50)]
         for connection in connections:
             connection.send("auth.getJwtToken", {"rejectedToken": token})
@@ -279,7 +280,7 @@ def test_all_who_wait_are_told_and_cost_no_request(server):
 @pytest.mark.parametrize("rule", [{"status": 401}, {"close": "within_body"}, {"preset": "html"}])
 def test_a_flight_that_brings_nothing_after_the_logout_is_the_end_of_it(server, rule):
     with running(server, deployment) as daemon, daemon.connect() as connection:
-        server.rule({"match": {"path": REFRESH}, "times": 1, "delay_ms": 700, **rule})
+        server.rule({"match": {"path": REFRESH}, "times": 1, "delay_ms": FLIGHT_MS, **rule})
         connection.send("auth.refresh")
         server.wait(lambda stats: stats["in_flight"] == 1)
         assert logout(daemon)["revoked"]
@@ -293,7 +294,7 @@ def test_a_flight_that_brings_nothing_after_the_logout_is_the_end_of_it(server, 
 
 def test_a_sign_in_that_is_under_way_ends_with_the_logout(server):
     with running(server, deployment) as daemon:
-        server.rule({"times": 1, "delay_ms": 1500})
+        server.rule({"times": 1, "delay_ms": FLIGHT_MS})
         with daemon.connect() as connection:
             connection.send(AUTHORIZE, {"code": code_for(daemon, server, deployment), "redirectUri": REDIRECT_URI})
             server.wait(lambda stats: stats["in_flight"] == 1)

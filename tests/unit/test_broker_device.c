@@ -492,14 +492,18 @@ START_TEST(a_logout_ends_it)
 {
 	struct profile *profile = begin();
 	struct caller caller, other;
+	struct attempt *late;
 
 	give_codes(profile, &caller);
-	next_poll(profile);
+	late = next_poll(profile);
 	caller_log_out(&other, profile);
 	ck_assert_int_eq(caller.outcome, OUTCOME_LOGIN_REQUIRED);
 	ck_assert_ptr_nonnull(strstr(caller.text, "gctoken login --device p"));
 	ck_assert_ptr_null(profile->device);
-	ck_assert_uint_eq(world.n_in_flight, 0);
+	/* What the poll brings is revoked, where the server can do that. */
+	world_grant_login(late, "t0", HOUR_MS, "r0");
+	ck_assert_int_eq(profile_state(profile), PROFILE_LOGIN_REQUIRED);
+	ck_assert_str_eq(world_record("p")->refresh_token, "");
 	/* Another one ends the logout. */
 	give_codes(profile, &caller);
 	world_grant_login(next_poll(profile), "t1", HOUR_MS, "r1");

@@ -1,6 +1,9 @@
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/authorize.h"
 #include "core/code.h"
+#include "core/device.h"
 #include "core/profile.h"
 #include "core/revocation.h"
 #include "core/secret.h"
@@ -455,6 +458,85 @@ START_TEST(a_second_logout_ends_a_sign_in_that_began_after_the_first)
 }
 END_TEST
 
+START_TEST(a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first)
+{
+	struct profile *profile;
+	struct caller first, second, asks, waits;
+
+	world_begin(0);
+	profile = profile_of("device");
+	world_plant(profile, "t1", HOUR_MS);
+	caller_log_out(&first, profile);
+	world_let_revocation_hang();
+	world_run_until(2000);
+	caller_get_user_code(&asks, profile);
+	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
+	caller_authorize_device(&waits, profile);
+	ck_assert(waits.waits);
+	caller_log_out(&second, profile);
+	ck_assert_int_eq(waits.outcome, OUTCOME_LOGIN_REQUIRED);
+	ck_assert_ptr_null(profile->device);
+	expect_logged_out(profile);
+	world_end();
+}
+END_TEST
+
+static struct secret *no_verifier(void)
+{
+	return secret_new("v", 1);
+}
+
+static int no_challenge(const struct secret *verifier, char ret[AUTHORIZE_RANDOM_SIZE])
+{
+	ret[0] = '\0';
+	return 0;
+}
+
+START_TEST(a_second_logout_ends_a_sign_in_with_a_browser_that_began_after_the_first)
+{
+	static const struct authorize_random none = {no_verifier, no_challenge, NULL};
+	const struct authorize_wish wish = {.uid = 7, .redirect_uri = "x:/", .state = "the-state"};
+	struct profile *profile = signed_in("authorization_code");
+	const struct authorize *pending;
+	struct caller first, second;
+	char *url;
+
+	caller_log_out(&first, profile);
+	world_let_revocation_hang();
+	fixture_set(&profile->settings->authorize_url, "https://login.example/oauth/authorize");
+	ck_assert_int_eq(authorize_begin(&profile->authorizations, profile->settings, &none, &wish,
+				 world.now_ms, &pending, &url),
+		0);
+	free(url);
+	caller_log_out(&second, profile);
+	ck_assert_ptr_null(authorize_find(&profile->authorizations, 7, "the-state", world.now_ms));
+	world_end();
+}
+END_TEST
+
+START_TEST(what_a_poll_brings_after_it_is_revoked)
+{
+	struct profile *profile;
+	struct caller caller, asks, waits;
+	struct attempt *poll;
+
+	world_begin(0);
+	profile = profile_of("device");
+	caller_get_user_code(&asks, profile);
+	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
+	caller_authorize_device(&waits, profile);
+	world_run_until(profile->device->poll_ms);
+	poll = world_attempt();
+	caller_log_out(&caller, profile);
+	ck_assert_int_eq(waits.outcome, OUTCOME_LOGIN_REQUIRED);
+	world_grant_login(poll, "t1", HOUR_MS, "r1");
+	ck_assert_str_eq(secret_reveal(world.revoking->token), "t1");
+	ck_assert_str_eq(secret_reveal(world.revoking->refresh_token), "r1");
+	expect_logged_out(profile);
+	world_end();
+}
+END_TEST
+
 START_TEST(whoever_never_waits_is_answered_when_it_is_durable)
 {
 	struct settings *settings = settings_of("client_credentials");
@@ -628,7 +710,9 @@ UNIT_MAIN("logout", a_logout_forgets_all_at_once_and_says_when_the_server_has_to
 	a_new_sign_in_need_not_wait_for_what_comes_late, two_logouts_at_once_are_one,
 	a_second_logout_ends_what_began_after_the_first,
 	a_second_logout_ends_a_sign_in_that_began_after_the_first,
-	whoever_never_waits_is_answered_when_it_is_durable,
+	a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first,
+	a_second_logout_ends_a_sign_in_with_a_browser_that_began_after_the_first,
+	what_a_poll_brings_after_it_is_revoked, whoever_never_waits_is_answered_when_it_is_durable,
 	a_stored_token_that_was_not_read_back_yet_is_revoked_too,
 	a_server_that_has_not_answered_when_the_daemon_ends_is_told,
 	a_reload_that_takes_the_profile_away_answers_who_logged_out,
