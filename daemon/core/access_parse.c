@@ -20,10 +20,22 @@ enum {
 	OVERFLOW_ID = 65534,    /* uid or gid of who is outside of the user namespace; nobody */
 };
 
-/* Open to everybody, so that naming them is neither wrong nor needed. */
-static const char *const open_names[] = {"system.getAllowedServices", "system.getStatus"};
+/* Endpoints that grant nothing by their own names: they are open to everybody (ACCESS_RIGHTS), or
+ * go with another one. */
+static const struct {
+	const char *name;
+	enum access_right with;
+} other_names[] = {
+	{"auth.getUserCode", ACCESS_AUTHORIZE_DEVICE},
+	{"authProvider.ready", ACCESS_REGISTER},
+	{"authProvider.publish", ACCESS_REGISTER},
+	{"events.unsubscribe", ACCESS_SUBSCRIBE},
+	{"system.explain", ACCESS_RIGHTS},
+	{"system.getAllowedServices", ACCESS_RIGHTS},
+	{"system.getStatus", ACCESS_RIGHTS},
+};
 
-enum { OPEN_NAMES = sizeof(open_names) / sizeof(open_names[0]) };
+enum { OTHER_NAMES = sizeof(other_names) / sizeof(other_names[0]) };
 
 struct span {
 	const char *start;
@@ -128,8 +140,8 @@ static void tell_unknown_endpoint(struct parser *parser, struct span name)
 			nearest.distance = 0;
 		}
 	}
-	for (int i = 0; i < OPEN_NAMES; i++) {
-		nearest_offer(&nearest, open_names[i]);
+	for (int i = 0; i < OTHER_NAMES; i++) {
+		nearest_offer(&nearest, other_names[i].name);
 	}
 	if (nearest.best) {
 		tell(parser, ACCESS_ERROR, "there is no endpoint \"%s\"; did you mean %s?", written,
@@ -170,15 +182,17 @@ static unsigned parse_wildcard(struct parser *parser, struct span name)
 	return set;
 }
 
-static unsigned parse_endpoint(struct parser *parser, struct span name)
+/* needed: the rights that others in the list go with. */
+static unsigned parse_endpoint(struct parser *parser, struct span name, unsigned *needed)
 {
 	for (int i = 0; i < ACCESS_RIGHTS; i++) {
 		if (span_is(name, access_name((enum access_right)i))) {
 			return 1U << i;
 		}
 	}
-	for (int i = 0; i < OPEN_NAMES; i++) {
-		if (span_is(name, open_names[i])) {
+	for (int i = 0; i < OTHER_NAMES; i++) {
+		if (span_is(name, other_names[i].name)) {
+			*needed |= (1U << other_names[i].with) & ((1U << ACCESS_RIGHTS) - 1);
 			return 0;
 		}
 	}
@@ -195,10 +209,22 @@ static unsigned parse_endpoint(struct parser *parser, struct span name)
 	return 0;
 }
 
+static void tell_needed(struct parser *parser, unsigned needed)
+{
+	for (int i = 0; i < ACCESS_RIGHTS; i++) {
+		if (needed & 1U << i) {
+			tell(parser, ACCESS_WARNING,
+				"what goes with %s was named, but %s was not; name it too",
+				access_name((enum access_right)i),
+				access_name((enum access_right)i));
+		}
+	}
+}
+
 /* The list in parentheses, or what no list grants. */
 static unsigned parse_rights(struct parser *parser)
 {
-	unsigned set = 0;
+	unsigned set = 0, needed = 0;
 
 	skip_blanks(parser);
 	if (*parser->at != '(') {
@@ -206,13 +232,14 @@ static unsigned parse_rights(struct parser *parser)
 	}
 	do {
 		parser->at++;
-		set |= parse_endpoint(parser, take_until(parser, ",()"));
+		set |= parse_endpoint(parser, take_until(parser, ",()"), &needed);
 	} while (*parser->at == ',');
 	if (*parser->at != ')') {
 		tell(parser, ACCESS_ERROR, "a closing parenthesis is missing");
 		return 0;
 	}
 	parser->at++;
+	tell_needed(parser, needed & ~set);
 	return set;
 }
 

@@ -210,9 +210,27 @@ END_TEST
 
 START_TEST(endpoints_that_are_open_to_all_may_be_named)
 {
-	ck_assert_uint_eq(
-		rights("* (system.getStatus, system.getAllowedServices)", SOMEBODY, 0), 0);
+	ck_assert_uint_eq(rights("* (system.getStatus, system.explain, system.getAllowedServices)",
+				  SOMEBODY, 0),
+		0);
 	ck_assert_int_eq(warnings, 0);
+}
+END_TEST
+
+START_TEST(endpoints_that_go_with_another_may_be_named_beside_it)
+{
+	ck_assert_uint_eq(rights("* (authProvider.ready, authProvider.publish, "
+				 "authProvider.register)",
+				  SOMEBODY, 0),
+		1U << ACCESS_REGISTER);
+	ck_assert_uint_eq(rights("* (events.subscribe, events.unsubscribe, auth.getUserCode, "
+				 "auth.authorizeDevice)",
+				  SOMEBODY, 0),
+		1U << ACCESS_SUBSCRIBE | 1U << ACCESS_AUTHORIZE_DEVICE);
+	ck_assert_int_eq(warnings, 0);
+	ck_assert_uint_eq(rights("* (authProvider.ready, auth.getUserCode)", SOMEBODY, 0), 0);
+	ck_assert_int_eq(warnings, 2);
+	ck_assert_ptr_nonnull(strstr(told, "goes with authProvider.register was named"));
 }
 END_TEST
 
@@ -452,7 +470,8 @@ UNIT_MAIN("access", without_rules_only_the_privileged_may_and_everything,
 	group_is_matched_by_name_and_number_among_all_of_the_callers, rules_are_a_union,
 	blanks_between_the_parts_do_not_matter, nobodys_numbers_never_match,
 	unknown_user_or_group_is_a_warning_and_matches_nobody,
-	endpoints_that_are_open_to_all_may_be_named, unit_is_matched_by_its_exact_name,
+	endpoints_that_are_open_to_all_may_be_named,
+	endpoints_that_go_with_another_may_be_named_beside_it, unit_is_matched_by_its_exact_name,
 	unit_with_a_user_or_group_needs_both, unit_grants_tokens_by_name_alone_too,
 	what_is_no_service_is_told_with_what_would_be_one, units_are_needed_where_a_rule_names_one,
 	rules_are_listed_as_they_were_written_with_who_is_meant,
