@@ -146,10 +146,24 @@ void broker_sooner(struct broker *broker, int64_t at_ms)
 	}
 }
 
+/* Whether what somebody brought is on its way, or waits for that. */
+static bool has_code(const struct profile *profile)
+{
+	const struct code *code = profile->code      ? profile->code
+				  : profile->attempt ? profile->attempt->code
+						     : NULL;
+
+	return code && code->origin != CODE_DEVICE;
+}
+
 static struct answer wait_for(
 	struct broker *broker, struct profile *profile, enum waiter_kind kind, int64_t now_ms)
 {
-	profile_want(profile, now_ms);
+	if (has_code(profile)) {
+		profile->wanted = true; /* if no token comes of it, the back-off is what it was */
+	} else {
+		profile_want(profile, now_ms);
+	}
 	if (!profile->attempt) {
 		broker_sooner(broker, profile->due_ms);
 	}

@@ -71,7 +71,9 @@ static bool is_polling(const struct profile *profile)
 /* Something is under way that may bring a token. */
 static bool is_busy(const struct profile *profile)
 {
-	return (profile->attempt && !is_polling(profile)) || provider_is_busy(&profile->provider);
+	return (profile->attempt && !is_polling(profile)) ||
+	       (profile->code && profile->code->origin != CODE_DEVICE) ||
+	       provider_is_busy(&profile->provider);
 }
 
 enum profile_state profile_state(const struct profile *profile)
@@ -214,7 +216,7 @@ int64_t profile_next_start(const struct profile *profile)
 
 bool profile_flies(const struct profile *profile, int64_t now_ms)
 {
-	return is_busy(profile) || (profile->code && profile->code->origin != CODE_DEVICE) ||
+	return is_busy(profile) ||
 	       (profile_will_start(profile) && profile->due_ms <= not_before(profile, now_ms));
 }
 
