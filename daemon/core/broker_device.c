@@ -3,6 +3,7 @@
 #include "broker_inside.h"
 #include "code.h"
 #include "device.h"
+#include "schedule.h"
 #include "settings.h"
 #include "tell.h"
 
@@ -85,10 +86,14 @@ struct answer broker_get_user_code(struct broker *broker, struct profile *profil
 	if (broker->shutting_down) {
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
-	if (!device || (device->step == DEVICE_ENDED && device->again_ms <= now_ms)) {
-		return begin(broker, profile, now_ms);
+	if (device && (device->step != DEVICE_ENDED || device->again_ms > now_ms)) {
+		return answer_now(profile, now_ms);
 	}
-	return answer_now(profile, now_ms);
+	if (device && now_ms - device->began_ms < SCHEDULE_ATTEMPT_GAP_MS) {
+		return answers_rate_limited(device->began_ms + SCHEDULE_ATTEMPT_GAP_MS - now_ms,
+			"A sign-in of this profile began less than a second ago");
+	}
+	return begin(broker, profile, now_ms);
 }
 
 struct answer broker_authorize_device(

@@ -233,6 +233,7 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 	struct flights *flights = &broker->flights;
 	char why[GRANT_MESSAGE_SIZE];
 	struct revocation *earlier, *revocation;
+	bool known = profile->login.logged_out;
 	struct token *stored = NULL;
 
 	if (broker->shutting_down) {
@@ -261,7 +262,9 @@ struct answer broker_logout(struct broker *broker, struct profile *profile, int6
 	begin(broker, revocation);
 	flights->ops->note(flights->context, revocation, &profile->login);
 	broker_sooner(broker, now_ms);
-	tell_logged_out(flights, profile);
+	if (!known) {
+		tell_logged_out(flights, profile);
+	}
 	tell_waiters(profile, now_ms);
 	return (struct answer){.outcome = OUTCOME_WAITS, .kind = WAITER_LOGOUT};
 }

@@ -6,6 +6,7 @@
 #include "broker_inside.h"
 #include "code.h"
 #include "provision.h"
+#include "schedule.h"
 #include "settings.h"
 #include "tell.h"
 
@@ -14,13 +15,18 @@
 /* Nothing of it helped. */
 static void give_up(struct broker *broker, struct profile *profile, const char *why, int64_t now_ms)
 {
+	bool signed_out = profile->provider.step == PROVIDER_SIGNED_OUT;
 	struct grant_result result = {0};
 
 	grant_fail(&result, GRANT_LOGIN_REQUIRED, "%s", why);
 	profile_settle(profile, &result, 0, now_ms, broker_chance(broker));
 	profile_expire(profile, now_ms);
 	broker->flights.ops->declined(broker->flights.context, profile, result.message);
-	tell_given_up(&broker->flights, profile, result.message);
+	if (signed_out) {
+		tell_signed_out(&broker->flights, profile, result.message);
+	} else {
+		tell_given_up(&broker->flights, profile, result.message);
+	}
 	answers_failed(profile, now_ms);
 }
 
@@ -90,6 +96,8 @@ static bool is_exchanged(const struct profile *profile)
 
 struct answer broker_ask_sign_in(struct broker *broker, struct profile *profile, int64_t now_ms)
 {
+	const struct provider *provider = &profile->provider;
+
 	if (broker->shutting_down) {
 		return (struct answer){.outcome = OUTCOME_SHUTTING_DOWN};
 	}
@@ -97,6 +105,14 @@ struct answer broker_ask_sign_in(struct broker *broker, struct profile *profile,
 		return (struct answer){.outcome = OUTCOME_LOGIN_REQUIRED,
 			.text = "The profile has no provider that could sign anybody in: start it, "
 				"so that it registers"};
+	}
+	if (!is_exchanged(profile) && !provider->sign_in.asked && !provider->registered &&
+		provider->sign_in_ms != INT64_MIN &&
+		now_ms - provider->sign_in_ms < SCHEDULE_ATTEMPT_GAP_MS) {
+		/* It would have to be started once more. */
+		return answers_rate_limited(provider->sign_in_ms + SCHEDULE_ATTEMPT_GAP_MS - now_ms,
+			"The provider of this profile was started less than a second ago, and is "
+			"gone; see the daemon's log");
 	}
 	if (!is_exchanged(profile)) {
 		provision_sign_in(&broker->flights, profile, now_ms);

@@ -27,6 +27,7 @@ struct profile *profile_new(struct settings *settings)
 	profile->started_ms = INT64_MIN;
 	profile->rejected_ms = INT64_MIN;
 	profile->asked_ms = INT64_MIN;
+	profile->provider.sign_in_ms = INT64_MIN;
 	profile->looked_ms = INT64_MIN;
 	return profile;
 }
@@ -443,6 +444,7 @@ void profile_log_out(struct profile *profile, const char *why, int64_t now_ms)
 	profile->loaded = true;
 	profile->unsaved = false;
 	profile->wanted = false;
+	profile->asked_ms = INT64_MIN; /* a refresh is a way back */
 	profile->due_ms = PROFILE_NEVER;
 	profile->verdict = GRANT_LOGIN_REQUIRED;
 	grant_fail(&result, GRANT_LOGIN_REQUIRED, "%s", why);

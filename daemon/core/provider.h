@@ -65,6 +65,7 @@ struct provider {
 	enum provider_step step;
 	struct errand errand;  /* of the step */
 	struct errand sign_in; /* beside whatever else happens */
+	int64_t sign_in_ms;    /* when that was last asked for; INT64_MIN: never */
 };
 
 /* Whether the step is to ask it, and for what. */

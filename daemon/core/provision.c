@@ -48,6 +48,7 @@ enum provider_step provision_step(
 void provision_sign_in(struct flights *flights, struct profile *profile, int64_t now_ms)
 {
 	if (!profile->provider.sign_in.asked) {
+		profile->provider.sign_in_ms = now_ms;
 		ask(flights, profile, &profile->provider.sign_in, ERRAND_SIGN_IN, now_ms);
 	}
 }

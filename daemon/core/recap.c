@@ -2,12 +2,6 @@
 
 #include "profile.h"
 
-/* Whether a provider was asked for all that it can do, in vain. */
-static bool is_given_up(const struct provider *provider)
-{
-	return provider->step == PROVIDER_GIVEN_UP || provider->step == PROVIDER_SIGNED_OUT;
-}
-
 unsigned recap(const struct profile *profile, enum event_kind ret_kinds[RECAP_MAX],
 	struct event_error *ret_error)
 {
@@ -36,7 +30,7 @@ unsigned recap(const struct profile *profile, enum event_kind ret_kinds[RECAP_MA
 		break;
 	case GRANT_LOGIN_REQUIRED:
 		ret_kinds[n++] = EVENT_LOGIN_REQUIRED;
-		if (is_given_up(&profile->provider)) {
+		if (profile->provider.step == PROVIDER_GIVEN_UP) {
 			ret_kinds[n++] = EVENT_AUTH_ERROR;
 		}
 		break;

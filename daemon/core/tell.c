@@ -52,6 +52,11 @@ static void tell_why(const struct flights *flights, const struct profile *profil
 		&(struct event_error){.verdict = GRANT_LOGIN_REQUIRED, .message = why});
 }
 
+void tell_signed_out(const struct flights *flights, const struct profile *profile, const char *why)
+{
+	tell_why(flights, profile, EVENT_LOGIN_REQUIRED, why);
+}
+
 void tell_given_up(const struct flights *flights, const struct profile *profile, const char *why)
 {
 	tell_why(flights, profile, EVENT_LOGIN_REQUIRED, why);

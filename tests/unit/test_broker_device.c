@@ -374,6 +374,25 @@ START_TEST(a_server_without_codes_is_not_asked_again_at_once)
 }
 END_TEST
 
+START_TEST(codes_are_asked_for_once_a_second_though_nobody_waits_for_their_end)
+{
+	struct profile *profile = begin();
+	struct caller caller;
+
+	for (int i = 0; i < 3; i++) {
+		world_run_until(i * SECOND_MS);
+		give_codes(profile, &caller);
+		caller_leave(&caller);
+		world_settle();
+		caller_get_user_code(&caller, profile);
+		ck_assert_int_eq(caller.outcome, OUTCOME_RATE_LIMITED);
+		ck_assert_int_eq(caller.retry_after_ms, SECOND_MS);
+		ck_assert_uint_eq(world.devices, i + 1);
+	}
+	world_end();
+}
+END_TEST
+
 START_TEST(a_secret_that_cannot_be_read_is_told)
 {
 	struct profile *profile = begin();
@@ -386,6 +405,7 @@ START_TEST(a_secret_that_cannot_be_read_is_told)
 	ck_assert_uint_eq(world.devices, 0);
 	/* One that goes afterwards puts the polls off, but does not end the sign-in. */
 	world.unprepared = NULL;
+	world_run_until(SECOND_MS);
 	give_codes(profile, &caller);
 	world.unprepared = "cannot read it";
 	world_run_until(profile->device->poll_ms);
@@ -574,6 +594,7 @@ UNIT_MAIN("broker_device", whoever_signs_in_elsewhere_gives_the_profile_a_token_
 	a_token_that_is_there_is_handed_out_and_renewed_meanwhile,
 	a_failed_sign_in_takes_nothing_away, who_wants_a_token_meanwhile_is_told_at_once_to_sign_in,
 	a_server_without_codes_is_not_asked_again_at_once, a_secret_that_cannot_be_read_is_told,
+	codes_are_asked_for_once_a_second_though_nobody_waits_for_their_end,
 	without_waiting_it_goes_by_asking_again,
 	a_token_is_handed_out_when_its_refresh_token_is_durable,
 	a_reload_that_changes_what_the_token_is_for_ends_it, a_profile_that_goes_takes_it_along,

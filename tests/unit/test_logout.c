@@ -4,6 +4,7 @@
 #include "core/authorize.h"
 #include "core/code.h"
 #include "core/device.h"
+#include "core/due.h"
 #include "core/profile.h"
 #include "core/revocation.h"
 #include "core/secret.h"
@@ -514,6 +515,69 @@ START_TEST(a_second_logout_ends_a_sign_in_with_a_browser_that_began_after_the_fi
 }
 END_TEST
 
+START_TEST(a_refresh_ends_it_at_once_whatever_was_refreshed_before)
+{
+	struct profile *profile = signed_in("client_credentials");
+	struct caller refresh, caller;
+
+	world_run_until(2000);
+	caller_refresh(&refresh, profile);
+	world_grant(world_attempt(), "t2", HOUR_MS);
+	world_run_until(4000);
+	caller_log_out(&caller, profile);
+	caller_refresh(&refresh, profile);
+	world_grant(world_attempt(), "t3", HOUR_MS);
+	ck_assert_str_eq(refresh.token, "t3");
+	world_end();
+}
+END_TEST
+
+START_TEST(a_refresh_ends_it_before_the_first_attempt_of_another_daemon)
+{
+	enum { PROFILES = DUE_HOST_ATTEMPTS_MAX + 1 };
+	struct settings *settings[PROFILES];
+	char name[] = "a";
+	struct profile *profile;
+	struct caller caller;
+
+	world_begin(0);
+	for (int i = 0; i < 2; i++) {
+		for (int n = 0; n < PROFILES; n++) {
+			name[0] = (char)('a' + n);
+			settings[n] = fixture_settings(name);
+		}
+		world_configure(settings, PROFILES);
+		profile = broker_find(world.broker, name);
+		if (i == 0) {
+			caller_log_out(&caller, profile);
+			world_crash();
+		}
+	}
+	world_run_until(2000);
+	ck_assert_ptr_null(profile->attempt); /* the others have its host's places */
+	caller_refresh(&caller, profile);
+	ck_assert(!profile->login.logged_out);
+	while (caller.waits) {
+		world_grant(world.in_flight[0], "t", HOUR_MS);
+	}
+	ck_assert_str_eq(caller.token, "t");
+	world_end();
+}
+END_TEST
+
+START_TEST(it_is_told_once)
+{
+	struct profile *profile = signed_in("client_credentials");
+	struct caller callers[3];
+
+	for (int i = 0; i < 3; i++) {
+		caller_log_out(&callers[i], profile);
+		ck_assert_uint_eq(world.n_heard_of[EVENT_LOGGED_OUT], 1);
+	}
+	world_end();
+}
+END_TEST
+
 START_TEST(what_a_poll_brings_after_it_is_revoked)
 {
 	struct profile *profile;
@@ -712,7 +776,10 @@ UNIT_MAIN("logout", a_logout_forgets_all_at_once_and_says_when_the_server_has_to
 	a_second_logout_ends_a_sign_in_that_began_after_the_first,
 	a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first,
 	a_second_logout_ends_a_sign_in_with_a_browser_that_began_after_the_first,
-	what_a_poll_brings_after_it_is_revoked, whoever_never_waits_is_answered_when_it_is_durable,
+	what_a_poll_brings_after_it_is_revoked,
+	a_refresh_ends_it_at_once_whatever_was_refreshed_before,
+	a_refresh_ends_it_before_the_first_attempt_of_another_daemon, it_is_told_once,
+	whoever_never_waits_is_answered_when_it_is_durable,
 	a_stored_token_that_was_not_read_back_yet_is_revoked_too,
 	a_server_that_has_not_answered_when_the_daemon_ends_is_told,
 	a_reload_that_takes_the_profile_away_answers_who_logged_out,

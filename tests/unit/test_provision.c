@@ -99,14 +99,20 @@ static void expect_nothing_asked(void)
 }
 
 /* The order has ended without a code. */
-static void expect_given_up(const struct profile *profile, const char *why)
+static void expect_ended(const struct profile *profile, const char *why)
 {
 	ck_assert_int_eq(profile_state(profile), PROFILE_LOGIN_REQUIRED);
 	ck_assert_ptr_nonnull(strstr(profile->last_error.message, why));
 	ck_assert_str_eq(profile->last_error.message, world_heard(0)->message);
-	expect_news(0, 0, 1);
 	expect_nothing_asked();
 	ck_assert_uint_eq(world.declined, profile->last_error.upstream_status == 0);
+}
+
+/* All of it was done, in vain. */
+static void expect_given_up(const struct profile *profile, const char *why)
+{
+	expect_ended(profile, why);
+	expect_news(0, 0, 1);
 }
 
 /* ---- getAuthCode */
@@ -540,7 +546,8 @@ START_TEST(one_where_nobody_is_signed_in_yet_waits_for_a_sign_in)
 
 	world_decline(ERRAND_CODE, "nobody is", true);
 	expect_asks(1, 0, 0);
-	expect_given_up(profile, "Nobody is signed in at the provider of profile p (nobody is)");
+	expect_ended(profile, "Nobody is signed in at the provider of profile p (nobody is)");
+	expect_news(0, 0, 0); /* nothing went wrong there */
 	caller_get(&caller, profile, 0, NULL);
 	ck_assert_int_eq(caller.outcome, OUTCOME_LOGIN_REQUIRED);
 	expect_asks(1, 0, 0); /* it is not asked again */
@@ -550,7 +557,7 @@ START_TEST(one_where_nobody_is_signed_in_yet_waits_for_a_sign_in)
 	ck_assert_str_eq(sent(), "s1");
 	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
 	ck_assert_str_eq(caller.token, "t1");
-	expect_news(1, 0, 1);
+	expect_news(1, 0, 0);
 	world_end();
 }
 END_TEST
@@ -1090,6 +1097,30 @@ START_TEST(what_is_waited_for_is_told_in_words)
 }
 END_TEST
 
+START_TEST(one_that_has_to_be_started_for_a_sign_in_is_so_once_a_second)
+{
+	struct settings *settings = settings_of("pkce");
+	struct profile *profile;
+	struct caller caller;
+
+	fixture_set(&settings->auth_provider_command, "/bin/false");
+	world_begin(0);
+	profile = configured(settings);
+	world_decline(ERRAND_CODE, "it went away", false);
+	world_decline(ERRAND_REAUTHENTICATE, "it went away", false);
+	caller_ask_sign_in(&caller, profile);
+	world_decline(ERRAND_SIGN_IN, "it went away", false);
+	caller_ask_sign_in(&caller, profile);
+	ck_assert_int_eq(caller.outcome, OUTCOME_RATE_LIMITED);
+	ck_assert_int_eq(caller.retry_after_ms, SCHEDULE_ATTEMPT_GAP_MS);
+	expect_asks(1, 1, 1);
+	pass_gap();
+	caller_ask_sign_in(&caller, profile);
+	expect_asks(1, 1, 2);
+	world_end();
+}
+END_TEST
+
 UNIT_MAIN("provision", without_a_token_the_provider_is_asked_for_a_code_which_is_exchanged,
 	as_long_as_a_refresh_token_is_taken_the_provider_is_not_asked,
 	a_messengers_jwt_is_kept_by_its_refresh_token_alone_and_then_by_one_code,
@@ -1119,6 +1150,7 @@ UNIT_MAIN("provision", without_a_token_the_provider_is_asked_for_a_code_which_is
 	a_sign_in_that_is_told_ends_the_one_that_was_asked_for,
 	a_sign_in_that_fails_costs_nothing_but_the_wait, a_sign_in_is_told_to_have_failed,
 	a_sign_in_that_hangs_ends_at_its_deadline, a_sign_in_ends_with_its_provider,
+	one_that_has_to_be_started_for_a_sign_in_is_so_once_a_second,
 	a_code_of_a_sign_in_that_is_refused_leaves_the_session_as_it_was,
 	a_sign_in_goes_before_the_order, a_sign_in_waits_for_the_exchange_before_it_and_comes_next,
 	of_two_sign_ins_the_later_one_is_exchanged, a_code_from_elsewhere_ends_the_order,

@@ -78,6 +78,12 @@ START_TEST(provider_that_did_all_in_vain_is_told_until_somebody_signs_in)
 	world_settle();
 	EXPECT(profile, ); /* it is being asked */
 	world_decline(ERRAND_CODE, "no", true);
+	EXPECT(profile, EVENT_LOGIN_REQUIRED, ); /* nobody has signed in there yet */
+	broker_provider_left(world.broker, profile, world.now_ms);
+	broker_provider_ready(world.broker, profile, world.now_ms);
+	world_run_until(world.now_ms + 1000);
+	world_decline(ERRAND_CODE, "no", false);
+	world_decline(ERRAND_REAUTHENTICATE, "no", false);
 	EXPECT(profile, EVENT_LOGIN_REQUIRED, EVENT_AUTH_ERROR, );
 	broker_signed_in(world.broker, profile, world_code("c"), world.now_ms);
 	world_run_until(world.now_ms + 1000);

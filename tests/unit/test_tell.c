@@ -253,6 +253,15 @@ START_TEST(login_is_not_required_while_the_provider_has_something_left_to_do)
 }
 END_TEST
 
+START_TEST(provider_where_nobody_has_signed_in_yet_is_told_as_need_of_a_login_alone)
+{
+	ask_provider();
+	world_decline(ERRAND_CODE, "no", true);
+	ck_assert_int_eq((int)expect(1, EVENT_LOGIN_REQUIRED)->verdict, (int)GRANT_LOGIN_REQUIRED);
+	world_end();
+}
+END_TEST
+
 START_TEST(provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that)
 {
 	ask_provider();
@@ -297,7 +306,7 @@ START_TEST(sign_in_that_a_reload_ends_is_told)
 	settings->client_id = strdup("another");
 	world_configure(&settings, 1);
 	ck_assert_ptr_nonnull(
-		strstr(expect(3, EVENT_SIGN_IN_FAILED)->message, "changed while its sign-in was"));
+		strstr(expect(2, EVENT_SIGN_IN_FAILED)->message, "changed while its sign-in was"));
 	world_end();
 }
 END_TEST
@@ -396,6 +405,7 @@ UNIT_MAIN("tell", each_token_is_told_once_with_its_generation,
 	code_that_the_provider_was_asked_for_is_no_sign_in,
 	login_is_not_required_while_the_provider_has_something_left_to_do,
 	provider_that_does_nothing_is_told_as_need_of_a_login_and_as_that,
+	provider_where_nobody_has_signed_in_yet_is_told_as_need_of_a_login_alone,
 	refused_refresh_token_is_told_before_the_provider_is_asked,
 	sign_in_that_a_reload_ends_is_told, sign_in_elsewhere_is_told_at_its_end_alone,
 	sign_in_elsewhere_that_a_reload_ends_is_told_once,
