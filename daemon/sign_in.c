@@ -17,6 +17,8 @@
 #include "providers.h"
 #include "view.h"
 
+#define WITHDRAWN "withdrawn" /* auth.authorize's error from who gives a sign-in up */
+
 enum {
 	CODE_MAX = 4096, /* characters of a code */
 	ID_TOKEN_MAX = 16 * 1024,
@@ -291,6 +293,14 @@ static struct authorize *find_pending(const struct call *call)
 	return pending;
 }
 
+/* Nobody said no: who has begun it gives it up, and there is nothing to tell anybody else. */
+static void take_back(const struct call *call, struct authorize *pending)
+{
+	authorize_end(&call->profile->authorizations, pending);
+	broker_changed(call->shared->broker, call->profile);
+	call_fail(call, ERROR_LOGIN_REQUIRED, "The sign-in was given up");
+}
+
 /* RFC 6749 section 4.1.2.1. */
 static void take_refusal(const struct call *call)
 {
@@ -300,6 +310,10 @@ static void take_refusal(const struct call *call)
 	struct authorize *pending = find_pending(call);
 
 	if (!pending) {
+		return;
+	}
+	if (strcmp(call_text(call, PARAMETER_ERROR), WITHDRAWN) == 0) {
+		take_back(call, pending);
 		return;
 	}
 	authorize_end(&call->profile->authorizations, pending);
