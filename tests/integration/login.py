@@ -31,9 +31,10 @@ OPENER = """#!/bin/sh
 
 
 class Login:
-    """One gctoken login; url is what the browser was opened with. environment goes before the tests' own."""
+    """One gctoken login; url is what the browser was opened with, which $BROWSER has the opener in. environment goes before
+    the tests' own."""
 
-    def __init__(self, daemon, *arguments, opener=OPENER, environment=None, user=None):
+    def __init__(self, daemon, *arguments, opener=OPENER, browser="{}", environment=None, user=None):
         self._directory = tempfile.TemporaryDirectory(prefix="gctoken-login-")
         self._opener = os.path.join(self._directory.name, "browser")
         with open(self._opener, "w", encoding="utf-8", opener=lambda *of: os.open(*of, 0o700)) as file:
@@ -44,7 +45,7 @@ class Login:
         self.process = subprocess.Popen(
             [os.environ["GCTOKEN"], "login", *arguments, "--socket", daemon.socket, "--timeout", str(15 * SLOWNESS)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "BROWSER": self._opener, **(environment or {})},
+            env={**os.environ, "BROWSER": browser.format(self._opener), **(environment or {})},
             user=user, group=user, extra_groups=None if user is None else [])
         self.out = self.err = None
 

@@ -184,6 +184,18 @@ def test_grants_without_a_browser_are_told(server):
         assert login.wait() == 1 and "grant = client_credentials" in login.err
 
 
+@pytest.mark.parametrize("browser", ["{} --new-window", "{} --new-window  %s", "{} --new-window=%s",
+                                     "no-such-program --x:{} --new-window:false"])
+def test_a_browser_may_have_arguments(daemon, browser):
+    opener = """#!/bin/sh
+[ "$1" = --new-window ] && shift
+[ $# = 1 ] && printf %s "${1#--new-window=}" >"$0.new" && mv "$0.new" "$0.url"
+"""
+    with Login(daemon, opener=opener, browser=browser) as login:
+        assert Browser().get(login.url).status == 302
+        assert login.interrupt() == -signal.SIGINT
+
+
 @pytest.mark.parametrize("opener", ["#!/bin/sh\nexit 3\n", "no program\n"])
 def test_a_browser_that_cannot_be_opened_is_told_and_another_will_do(daemon, server, opener):
     with Login(daemon, opener=opener) as login:
