@@ -229,6 +229,8 @@ static void finish(struct login *login, const struct redirect *redirect, struct 
 		print_error("%s", why);
 		page_failed(&reply->page, profile, why);
 	}
+	/* The loop's clock stood still meanwhile: by it the page would be late from the start. */
+	event_base_update_cache_time(login->base);
 	end_with(login, status, reply);
 }
 

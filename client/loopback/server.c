@@ -19,7 +19,7 @@ enum {
 	BACKLOG = 128,
 	HEADERS_MAX = 64 * 1024, /* the cookies of all that is served on this host are among them */
 	BODY_MAX = 256 * 1024,   /* a token, with each of its bytes as %41 */
-	IDLE_S = 10,             /* a request not complete */
+	IDLE_S = 5,              /* nothing has come for so long */
 	PORT_TRIES = 16,         /* until one is free on all addresses */
 	ADDRESSES = 2,           /* of a host */
 	POLICY_SIZE = 300,
@@ -155,6 +155,8 @@ static void take(struct evhttp_request *http, void *arg)
 	struct server_reply reply = {.page.status = HTTP_INTERNAL};
 
 	server->ops->take(server->context, &request, &reply);
+	/* That may have taken longer than a connection may be idle. */
+	evhttp_connection_set_timeout(evhttp_request_get_connection(http), IDLE_S);
 	send_reply(server, http, &reply);
 	page_done(&reply.page);
 	drop(request.query, query_len);

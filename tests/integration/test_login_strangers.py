@@ -15,6 +15,7 @@ from login import PATIENCE_S, Browser, Login, daemon, query_of, section, sent_of
 
 OTHER_NAME = "rebound.example"
 MOST_DESCRIPTORS = 512
+IDLE_MS = 5000
 
 
 def test_another_browser_cannot_bring_the_answer(daemon, server):
@@ -185,9 +186,13 @@ def test_requests_that_do_not_come_to_an_end_delay_nobody(daemon, server):
         still_waits(login, daemon, server, browser, sent_off(login, browser))
 
 
-def test_a_request_that_does_not_come_to_an_end_is_ended(daemon):
-    with Login(daemon) as login, connect(login) as silent, connect(login) as slow:
+def test_a_request_that_does_not_come_to_an_end_is_ended_but_not_one_whose_answer_takes_long(daemon, server):
+    server.rule({"times": 1, "delay_ms": IDLE_MS + 1000})
+    with Login(daemon) as login, connect(login) as silent, connect(login) as slow, Login(daemon) as late:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        browser = Browser()
+        page = browser.get(way_back(server, sent_off(late, browser)))
+        assert "Signed in" in page.text and late.wait() == 0
         for stream in (silent, slow):
             stream.settimeout(60 * SLOWNESS)
             assert b" 302 " not in stream.makefile("rb").read()
