@@ -4,28 +4,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/ask.h"
+#include "client/authorization.h"
 #include "client/output.h"
 #include "client/print.h"
 #include "client/show.h"
 
 enum {
 	WAIT_MS = 330 * 1000,  /* more than a daemon lets anybody wait at most */
-	RETRY_S = 1,           /* between two questions where the daemon could not wait */
+	RETRY_MS = 1000,       /* between two questions where the daemon could not wait */
+	RETRY_MAX_S = 60 * 60, /* at most, where it says how long */
 	ABSENCES_MAX = 20,     /* so many in a row go unanswered, as while a daemon is restarted */
 	SHOWN_SIZE = 4 * 1024, /* of a text from outside */
 	PROMPT_SIZE = 3 * SHOWN_SIZE,
 	ADVICE_SIZE = SHOWN_SIZE + 64,
 	MINUTE_MS = 60 * 1000,
 };
-
-static const char *text_of(const struct reply *reply, const char *name)
-{
-	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(reply->data, name));
-}
 
 /* Asks for the codes. Returns an exit status. */
 static int begin(
@@ -35,8 +31,8 @@ static int begin(
 	int status = parameters ? ask(connection, "auth.getUserCode", parameters, reply)
 				: output_fail_memory();
 
-	if (status == EXIT_STATUS_DONE &&
-		(!text_of(reply, "userCode") || !text_of(reply, "verificationUri"))) {
+	if (status == EXIT_STATUS_DONE && (!authorization_text(reply, "userCode") ||
+						  !authorization_text(reply, "verificationUri"))) {
 		return ask_fail(connection, -EBADMSG);
 	}
 	return status;
@@ -45,7 +41,7 @@ static int begin(
 /* " within 10 minutes", or nothing where it cannot be told. */
 static void write_left(char *dst, size_t size, const struct reply *reply)
 {
-	const char *text = text_of(reply, "expiresAt");
+	const char *text = authorization_text(reply, "expiresAt");
 	int64_t at_ms, minutes;
 
 	*dst = '\0';
@@ -59,11 +55,11 @@ static void write_left(char *dst, size_t size, const struct reply *reply)
 
 static void show_codes(const struct reply *reply)
 {
-	const char *complete = text_of(reply, "verificationUriComplete");
+	const char *complete = authorization_text(reply, "verificationUriComplete");
 	char uri[SHOWN_SIZE], code[SHOWN_SIZE], left[64], prompt[PROMPT_SIZE];
 
-	print_escape(uri, sizeof(uri), text_of(reply, "verificationUri"));
-	print_escape(code, sizeof(code), text_of(reply, "userCode"));
+	print_escape(uri, sizeof(uri), authorization_text(reply, "verificationUri"));
+	print_escape(code, sizeof(code), authorization_text(reply, "userCode"));
 	write_left(left, sizeof(left), reply);
 	snprintf(prompt, sizeof(prompt),
 		"Open this address in a browser, on any machine, and enter the code%s:\n\n    %s\n"
@@ -101,12 +97,15 @@ static bool may_come_back(int r, const struct reply *reply)
 		       (reply->code == ERROR_SHUTTING_DOWN || reply->code == ERROR_RATE_LIMITED));
 }
 
-static time_t now_s(void)
+/* How long to wait before the next question. */
+static unsigned gap_s(const struct reply *reply, int64_t asked_ms)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	/* A quarantine is long, and each question before its end would be in vain. */
+	if (reply->code == ERROR_RATE_LIMITED && reply->retry_after > RETRY_MS / 1000) {
+		return reply->retry_after < RETRY_MAX_S ? (unsigned)reply->retry_after
+							: RETRY_MAX_S;
+	}
+	return connection_now_ms() < asked_ms + RETRY_MS ? RETRY_MS / 1000 : 0;
 }
 
 static int finish(const struct arguments *arguments, const struct connection *connection, int r,
@@ -122,7 +121,7 @@ static int finish(const struct arguments *arguments, const struct connection *co
 	}
 	print_escape(shown, sizeof(shown), arguments->profile);
 	snprintf(advice, sizeof(advice), "run: gctoken login --device %s", shown);
-	return ask_fail_reply(reply, advice);
+	return ask_fail_reply(reply, reply->code == ERROR_LOGIN_REQUIRED ? advice : NULL);
 }
 
 static int wait_for_end(
@@ -130,7 +129,7 @@ static int wait_for_end(
 {
 	for (int absences = 0;;) {
 		__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
-		time_t asked_s = now_s();
+		int64_t asked_ms = connection_now_ms();
 		int r = ask_end(arguments, connection, user_code, &reply);
 		bool pending = r == 0 && !reply.data && reply.code == ERROR_REFRESH_TIMEOUT;
 
@@ -138,9 +137,7 @@ static int wait_for_end(
 		if (!pending && (absences == 0 || absences > ABSENCES_MAX)) {
 			return finish(arguments, connection, r, &reply);
 		}
-		if (now_s() - asked_s < RETRY_S) {
-			sleep(RETRY_S);
-		}
+		sleep(gap_s(&reply, asked_ms));
 	}
 }
 
@@ -153,5 +150,5 @@ int command_device(const struct arguments *arguments, struct connection *connect
 		return status;
 	}
 	show_codes(&codes);
-	return wait_for_end(arguments, connection, text_of(&codes, "userCode"));
+	return wait_for_end(arguments, connection, authorization_text(&codes, "userCode"));
 }

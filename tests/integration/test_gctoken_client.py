@@ -749,6 +749,14 @@ def test_login_withdraws_what_it_cannot_wait_for(daemon):
     assert d.requests[1]["parameters"] == {"profile": "default", "error": "access_denied", "state": "of-this-sign-in"}
 
 
+def test_login_with_a_device_asks_again_when_the_daemon_says_so(daemon):
+    codes = data({"userCode": "WDJB", "verificationUri": "https://login.example/device"})
+    d = daemon(codes, error("rate_limited", retry_after=2), data(info()))
+    begun = time.monotonic()
+    assert gctoken("login", "--device", at=d).returncode == 0
+    assert time.monotonic() - begun >= 2 and d.connections == 3
+
+
 def test_neither_libcurl_nor_openssl_nor_libevent_is_linked():
     with open(GCTOKEN, "rb") as file:
         content = file.read()
