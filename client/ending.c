@@ -5,9 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-
-enum { ENDING_SIGNALS = sizeof(ending_signals) / sizeof(*ending_signals) };
+const int ending_signals[ENDING_SIGNALS] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /* Signals are the whole program's. */
 static struct sigaction before[ENDING_SIGNALS];
@@ -18,6 +16,13 @@ static volatile sig_atomic_t caught; /* 0: none */
 static void catch (int number)
 {
 	caught = number;
+}
+
+bool ending_is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 void ending_hold(void)
@@ -50,6 +55,21 @@ int ending_wait(int fd)
 		return -EINTR;
 	}
 	return ppoll(&input, 1, NULL, &mask_before) < 0 ? -errno : 0;
+}
+
+bool ending_is_due(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (int i = 0; i < ENDING_SIGNALS; i++) {
+		/* While it is blocked, one that is ignored waits, too. */
+		if (sigismember(&pending, ending_signals[i]) == 1 &&
+			before[i].sa_handler != SIG_IGN) {
+			return true;
+		}
+	}
+	return caught != 0;
 }
 
 void ending_release(void)

@@ -1,6 +1,7 @@
 #include "client/sign_in.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,9 +28,10 @@ static int put_url(const struct arguments *arguments, const struct reply *reply)
 					  : status;
 }
 
-/* Brings what the browser came back with, and prints the state. */
+/* Brings what the browser came back with, and prints the state. Where the daemon could not take a
+ * sign-in of our own it is to forget it. */
 static int bring(const struct arguments *arguments, struct connection *connection,
-	const struct redirect *redirect, const char *state)
+	const struct redirect *redirect, const char *state, bool own)
 {
 	__attribute__((cleanup(ask_free_reply))) struct reply reply = {0};
 	int r = authorization_bring(
@@ -37,6 +39,9 @@ static int bring(const struct arguments *arguments, struct connection *connectio
 
 	if (r != 0) {
 		return ask_fail(connection, r);
+	}
+	if (own && !reply.data && reply.code == ERROR_RATE_LIMITED) {
+		authorization_withdraw(connection, arguments->profile, state);
 	}
 	return reply.data ? output_data(arguments->json, reply.data, show_summary)
 			  : ask_fail_reply(&reply, NULL);
@@ -95,7 +100,7 @@ static int end_other(const struct arguments *arguments, struct connection *conne
 	int status = read_redirect(arguments->state, &line, &redirect);
 
 	return status == EXIT_STATUS_DONE
-		       ? bring(arguments, connection, &redirect, arguments->state)
+		       ? bring(arguments, connection, &redirect, arguments->state, false)
 		       : status;
 }
 
@@ -117,21 +122,26 @@ static int begin_and_end(const struct arguments *arguments, struct connection *c
 	const char *state;
 	int status;
 
-	ending_hold();
-	status = begin(arguments, connection, &reply);
-	state = authorization_text(&reply, "state");
+	status = authorization_check(connection, arguments->profile);
 	if (status == EXIT_STATUS_DONE) {
-		print_escape(shown, sizeof(shown), authorization_text(&reply, "url"));
-		print_prompt("Sign in at this address:\n\n");
-		print_prompt(shown);
-		print_prompt("\n\n");
-		status = read_redirect(state, &line, &redirect);
-		if (status != EXIT_STATUS_DONE) {
-			authorization_withdraw(connection, arguments->profile, state);
-		}
+		status = begin(arguments, connection, &reply);
+	}
+	if (status != EXIT_STATUS_DONE) {
+		return status;
+	}
+	ending_hold();
+	state = authorization_text(&reply, "state");
+	print_escape(shown, sizeof(shown), authorization_text(&reply, "url"));
+	print_prompt("Sign in at this address:\n\n");
+	print_prompt(shown);
+	print_prompt("\n\n");
+	status = read_redirect(state, &line, &redirect);
+	if (status != EXIT_STATUS_DONE || ending_is_due()) {
+		authorization_withdraw(connection, arguments->profile, state);
 	}
 	ending_release();
-	return status == EXIT_STATUS_DONE ? bring(arguments, connection, &redirect, state) : status;
+	return status == EXIT_STATUS_DONE ? bring(arguments, connection, &redirect, state, true)
+					  : status;
 }
 
 int command_authorize(const struct arguments *arguments, struct connection *connection)

@@ -15,6 +15,7 @@
 
 #include "client/ask.h"
 #include "client/authorization.h"
+#include "client/ending.h"
 #include "client/loopback/browser.h"
 #include "client/loopback/gate.h"
 #include "client/loopback/page.h"
@@ -25,16 +26,11 @@
 #include "client/print.h"
 #include "client/show.h"
 
-static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
-
 enum {
-	ENDING_SIGNALS = sizeof(ending_signals) / sizeof(*ending_signals),
 	SHOWN_SIZE = 1024, /* of a text from outside */
 	ADVICE_SIZE = SHOWN_SIZE + 64,
 	PAGE_SENT_MS = 5 * 1000,  /* for the last page to reach the browser */
 	LIFE_MS = 10 * 60 * 1000, /* of a sign-in, where the daemon does not say */
-	BRING_TRIES = 5,
-	BRING_GAP_S = 1,
 	STATUS_FOUND = 302,
 };
 
@@ -46,7 +42,7 @@ struct login {
 	struct gate gate;
 	struct event_base *base;
 	struct server *server;
-	struct event *signals[ENDING_SIGNALS];
+	struct event *signals[ENDING_SIGNALS]; /* NULL: it is ignored */
 	struct event *child, *deadline;
 	pid_t browser;
 	int caught; /* the signal that ends the program; 0: none */
@@ -111,10 +107,13 @@ static int fail_to_listen(struct login *login, int r)
 /* Begins the sign-in with a listener for the browser. Returns an exit status. */
 static int begin_and_listen(struct login *login)
 {
-	int status = begin(login, NULL);
+	int status = authorization_check(login->connection, login->arguments->profile);
 	int r, port;
 	char *uri;
 
+	if (status == EXIT_STATUS_DONE) {
+		status = begin(login, NULL);
+	}
 	if (status != EXIT_STATUS_DONE) {
 		return status;
 	}
@@ -141,6 +140,29 @@ static int begin_and_listen(struct login *login)
 }
 
 /* ---- the end */
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct login *login = context;
+
+	login->caught = number;
+	event_base_loopbreak(login->base);
+}
+
+/* From here on there is something to undo. False when there is no memory. */
+static bool hold_signals(struct login *login)
+{
+	for (int i = 0; i < ENDING_SIGNALS; i++) {
+		if (ending_is_ignored(ending_signals[i])) {
+			continue;
+		}
+		login->signals[i] = evsignal_new(login->base, ending_signals[i], on_signal, login);
+		if (!login->signals[i] || event_add(login->signals[i], NULL) < 0) {
+			return false;
+		}
+	}
+	return true;
+}
 
 /* Signals do again what they did before there was something to undo. */
 static void release_signals(struct login *login)
@@ -171,63 +193,55 @@ static void on_sent(void *context)
 	event_base_loopbreak(login->base);
 }
 
-static void on_signal(evutil_socket_t number, short what, void *context)
-{
-	struct login *login = context;
-
-	login->caught = number;
-	event_base_loopbreak(login->base);
-}
-
 static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
 	struct login *login = context;
+	char shown[SHOWN_SIZE];
 
-	print_error("nobody has signed in in time; begin again with: gctoken login");
+	print_escape(shown, sizeof(shown), login->arguments->profile);
+	print_error("nobody has signed in in time; begin again with: gctoken login %s", shown);
 	login->status = EXIT_STATUS_TEMPORARY;
 	event_base_loopbreak(login->base);
 }
 
 /* ---- what the browser asks */
 
-/* Returns as ask_any() does. Another sign-in of the profile may be in the way for a moment. */
-static int bring(struct login *login, const struct redirect *redirect, struct reply *reply)
+/* Tells in the terminal and the browser why there is no token. Returns an exit status. */
+static int fail(struct login *login, int r, const struct reply *answer, struct page *page)
 {
-	for (int tries = 1;; tries++) {
-		int r = authorization_bring(login->connection, login->arguments->profile, NULL,
-			authorization_text(&login->begun, "state"), redirect, reply);
+	const char *profile = login->arguments->profile;
+	char advice[ADVICE_SIZE], shown[SHOWN_SIZE], why[ASK_WHY_SIZE];
+	int status;
 
-		if (r != 0 || reply->data || reply->code != ERROR_RATE_LIMITED ||
-			tries == BRING_TRIES) {
-			return r;
-		}
-		ask_free_reply(reply);
-		*reply = (struct reply){0};
-		sleep(BRING_GAP_S);
+	print_escape(shown, sizeof(shown), profile);
+	snprintf(advice, sizeof(advice), "run: gctoken login %s", shown);
+	status = r != 0 ? ask_why(why, login->connection, r)
+			: ask_why_error(why, answer,
+				  answer->code == ERROR_LOGIN_REQUIRED ? advice : NULL);
+	print_error("%s", why);
+	page_failed(page, profile, why, r == 0 && answer->code == ERROR_REFRESH_TIMEOUT);
+	if (r == 0 && answer->code == ERROR_RATE_LIMITED) {
+		withdraw(login);
 	}
+	return status;
 }
 
 /* Brings the daemon what came back, and tells the person in the terminal and the browser. */
 static void finish(struct login *login, const struct redirect *redirect, struct server_reply *reply)
 {
 	__attribute__((cleanup(ask_free_reply))) struct reply answer = {0};
-	const char *profile = login->arguments->profile;
-	char advice[ADVICE_SIZE], shown[SHOWN_SIZE], why[ASK_WHY_SIZE];
 	int r, status;
 
 	release_signals(login); /* the state is used up: there is nothing to withdraw */
-	r = bring(login, redirect, &answer);
+	r = authorization_bring(login->connection, login->arguments->profile, NULL,
+		authorization_text(&login->begun, "state"), redirect, &answer);
 	if (r == 0 && answer.data) {
-		page_signed_in(&reply->page, profile, authorization_text(&answer, "account"),
+		page_signed_in(&reply->page, login->arguments->profile,
+			authorization_text(&answer, "account"),
 			authorization_text(&answer, "loginUrl"));
 		status = output_data(login->arguments->json, answer.data, show_summary);
 	} else {
-		print_escape(shown, sizeof(shown), profile);
-		snprintf(advice, sizeof(advice), "run: gctoken login %s", shown);
-		status = r == 0 ? ask_why_error(why, &answer, advice)
-				: ask_why(why, login->connection, r);
-		print_error("%s", why);
-		page_failed(&reply->page, profile, why);
+		status = fail(login, r, &answer, &reply->page);
 	}
 	/* The loop's clock stood still meanwhile: by it the page would be late from the start. */
 	event_base_update_cache_time(login->base);
@@ -303,12 +317,6 @@ static bool prepare(struct login *login)
 	login->server = login->base ? server_new(login->base, &server_ops, login) : NULL;
 	login->deadline = login->base ? evtimer_new(login->base, on_deadline, login) : NULL;
 	login->child = login->base ? evsignal_new(login->base, SIGCHLD, on_child, login) : NULL;
-	for (int i = 0; login->base && i < ENDING_SIGNALS; i++) {
-		login->signals[i] = evsignal_new(login->base, ending_signals[i], on_signal, login);
-		if (!login->signals[i] || event_add(login->signals[i], NULL) < 0) {
-			return false;
-		}
-	}
 	return login->server && login->deadline && login->child &&
 	       event_add(login->child, NULL) == 0;
 }
@@ -357,8 +365,13 @@ static int serve(struct login *login)
 	if (status != EXIT_STATUS_DONE) {
 		return status;
 	}
+	if (!hold_signals(login)) {
+		withdraw(login);
+		return output_fail_memory();
+	}
 	if (random_text(page) < 0 || random_text(cookie) < 0) {
 		print_error("the system has no random numbers to give: %s", strerror(errno));
+		withdraw(login);
 		return EXIT_STATUS_FAILURE;
 	}
 	type = authorization_text(&login->begun, "responseType");

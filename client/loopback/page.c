@@ -165,10 +165,10 @@ int page_signed_in(
 	return end(out);
 }
 
-int page_failed(struct page *page, const char *profile, const char *why)
+int page_failed(struct page *page, const char *profile, const char *why, bool goes_on)
 {
 	size_t len;
-	FILE *out = begin(page, 200, false, "Not signed in", &len);
+	FILE *out = begin(page, 200, false, goes_on ? "Not signed in yet" : "Not signed in", &len);
 
 	if (!out) {
 		return -errno;

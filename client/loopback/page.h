@@ -26,7 +26,7 @@ int page_verdict(struct page *page, enum gate_verdict verdict);
 int page_signed_in(
 	struct page *page, const char *profile, const char *account, const char *login_url);
 
-/* why is for people, as gctoken tells it. */
-int page_failed(struct page *page, const char *profile, const char *why);
+/* Nobody has, or, if it goes on, not yet. why is for people, as gctoken tells it. */
+int page_failed(struct page *page, const char *profile, const char *why, bool goes_on);
 
 void page_done(struct page *page);

@@ -64,7 +64,7 @@ class Daemon:
     bytes to answer a request with, or a function that gets the connection."""
 
     def __init__(self, path, *script):
-        self.path = path
+        self.path = self.socket = path
         self.script = list(script)
         self.requests = []
         self.connections = 0

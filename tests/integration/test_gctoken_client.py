@@ -6,15 +6,19 @@ import os
 import pty
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
+from callers import wait_until
 from fake_daemon import (GCTOKEN, PATIENCE_S, TOKEN, after, as_nobody, daemon, data, environment, error, failed, gctoken,
                          info, place, succeeded, token, trouble)
+from login import Browser, Login
 
 # get
 
@@ -736,17 +740,60 @@ def sign_in(expires_in, redirect_uri=None):
                  "redirectUri": redirect_uri or f"http://127.0.0.1:{port}/", "expiresAt": after(expires_in)})
 
 
+WITHDRAWN = {"profile": "default", "error": "withdrawn", "state": "of-this-sign-in"}
+
+
 def test_login_gives_up_when_the_daemon_takes_the_sign_in_no_more(daemon):
-    done = gctoken("login", at=daemon(sign_in(1)), env={"BROWSER": "true"})
+    done = gctoken("login", "other", at=daemon(sign_in(1)), env={"BROWSER": "true"})
     assert (done.returncode, done.stdout) == (6, "")
-    assert "nobody has signed in in time" in done.stderr.splitlines()[-1]
+    assert "nobody has signed in in time; begin again with: gctoken login other" in done.stderr.splitlines()[-1]
 
 
 def test_login_withdraws_what_it_cannot_wait_for(daemon):
-    d = daemon(sign_in(600, redirect_uri="https://app.example/back"), data({}))
+    d = daemon(data({}), sign_in(600, redirect_uri="https://app.example/back"), data({}))
     failed(gctoken("login", at=d, env={"BROWSER": "true"}), 1, "https://app.example/back", "--no-browser")
-    assert [request["request"] for request in d.requests] == ["auth.getAuthorizeUrl", "auth.authorize"]
-    assert d.requests[1]["parameters"] == {"profile": "default", "error": "access_denied", "state": "of-this-sign-in"}
+    assert [request["request"] for request in d.requests] == [
+        "system.explain", "auth.getAuthorizeUrl", "auth.authorize"]
+    assert d.requests[2]["parameters"] == WITHDRAWN
+
+
+def test_a_pasted_code_is_brought_again_while_the_daemon_is_busy_and_then_withdrawn(daemon):
+    d = daemon(data({}), sign_in(600), error("rate_limited", retry_after=1), error("rate_limited", retry_after=60),
+               data({}))
+    done = gctoken("login", "--no-browser", "--timeout", "2", at=d, input="c0de\n")
+    assert done.returncode == 6 and "rate_limited, try again in 60 s" in done.stderr
+    brought = {"profile": "default", "code": "c0de", "state": "of-this-sign-in"}
+    assert [request["parameters"] for request in d.requests[2:]] == [brought, brought, WITHDRAWN]
+
+
+@pytest.mark.parametrize(("code", "status", "title", "advice"), [
+    ("login_required", 5, "Not signed in", "run: gctoken login default"),
+    ("refresh_timeout", 6, "Not signed in yet", "gctokend goes on trying"),
+    ("upstream_rejected", 7, "Not signed in", "correct the profile's credentials"),
+    ("rate_limited", 6, "Not signed in", "wait, then ask again"),
+])
+def test_login_says_in_browser_and_terminal_what_to_do(daemon, code, status, title, advice):
+    d = daemon(data({}), sign_in(600), error(code, retry_after=60), data({}))
+    with Login(d) as login:
+        browser = Browser()
+        assert browser.get(login.url).location == "https://login.example/"
+        page = browser.get(urllib.parse.urljoin(login.url, "/?code=c0de&state=of-this-sign-in"))
+        assert f"<h1>{title}</h1>" in page.text and advice in page.text
+        assert login.wait() == status and advice in login.err
+    assert (d.requests[-1]["parameters"] == WITHDRAWN) is (code == "rate_limited")
+
+
+def silent(peer):
+    while peer.recv(65536):
+        pass
+
+
+@pytest.mark.parametrize("arguments", [(), ("--no-browser",)])
+def test_ctrl_c_ends_a_login_that_gets_no_answer(daemon, arguments):
+    d = daemon(data({}), silent)
+    with Login(d, *arguments) as login:
+        wait_until(lambda: d.connections == 2)
+        assert login.interrupt() == -signal.SIGINT and login.err == ""
 
 
 def test_login_with_a_device_asks_again_when_the_daemon_says_so(daemon):

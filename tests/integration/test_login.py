@@ -11,22 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callers import code, wait_until
-from daemon import SLOWNESS, Daemon, profile
+from callers import ALICE, NEEDS_ROOT, code, wait_until
+from daemon import SLOWNESS, Connection, Daemon, profile
 from login import (REDIRECT_URI, Browser, Login, daemon, query_of, section, sent_off, server, still_waits, way_back)
 from terminal import Terminal
+
+
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 
 
 def sign_in(login, server, browser=None):
     browser = browser or Browser()
     return browser.get(way_back(server, sent_off(login, browser)))
-
-
-def catches(pid, number):
-    """Whether a signal has a handler, as proc(5) tells."""
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
-    return caught >> (number - 1) & 1
 
 
 def is_free(port):
@@ -135,11 +131,14 @@ def test_two_sign_ins_go_on_at_once_in_one_browser(server):
 
 def test_who_comes_back_while_another_code_is_exchanged_is_not_turned_away(daemon, server):
     server.rule({"times": 1, "delay_ms": 1500})
-    with Login(daemon) as first, Login(daemon) as second, ThreadPoolExecutor(2) as pool:
+    with Login(daemon) as first, Login(daemon) as second, pasting(daemon) as third, ThreadPoolExecutor(2) as pool:
         pages = [pool.submit(sign_in, login, server) for login in (first, second)]
+        wait_until(lambda: daemon.info()["state"] == "fetching")
+        out, err = paste(third, way_back(server, begun(third)))
+        assert third.returncode == 0 and out.startswith("default: valid, ") and err == ""
         assert ["Signed in" in page.result().text for page in pages] == [True, True]
         assert (first.wait(), second.wait()) == (0, 0)
-    assert daemon.info()["generation"] == 2
+    assert daemon.info()["generation"] == 3
 
 
 # What goes wrong
@@ -206,7 +205,7 @@ def test_a_browser_that_cannot_be_opened_is_told_and_another_will_do(daemon, ser
         still_waits(login, daemon, server, browser, location)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_ctrl_c_leaves_nothing_behind(daemon, server, number):
     with Login(daemon) as login:
         location = sent_off(login, Browser())
@@ -218,14 +217,42 @@ def test_ctrl_c_leaves_nothing_behind(daemon, server, number):
     assert server.requests() == []
 
 
-def test_ctrl_c_before_the_daemon_has_answered_opens_no_browser(daemon):
-    os.kill(daemon.pid, signal.SIGSTOP)
-    with Login(daemon) as login:
-        wait_until(lambda: catches(login.process.pid, signal.SIGINT))
-        login.process.send_signal(signal.SIGINT)
-        os.kill(daemon.pid, signal.SIGCONT)
-        assert login.wait() == -signal.SIGINT
-        assert not login.has_opened and "http" not in login.err
+def test_what_is_ignored_ends_nothing(daemon, server):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        login = Login(daemon)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with login:
+        browser = Browser()
+        location = sent_off(login, browser)
+        login.process.send_signal(signal.SIGHUP)
+        still_waits(login, daemon, server, browser, location)
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("arguments", [(), ("--no-browser",)])
+def test_who_may_not_end_a_sign_in_is_told_before_it_begins(server, arguments):
+    with Daemon(section(server, allow=f"user:{ALICE} (auth.getAuthorizeUrl)")) as daemon:
+        with Login(daemon, *arguments, user=ALICE) as login:
+            assert login.wait() == 4 and not login.has_opened and login.err.count("\n") == 1
+            assert "access_denied" in login.err and "auth.getAuthorizeUrl and auth.authorize" in login.err
+
+
+def test_who_listens_hears_of_those_who_said_yes_or_no_alone(daemon, server):
+    with Connection(daemon.socket) as listener:
+        listener.ask("events.subscribe", {"events": ["signedIn", "signInFailed"]})
+        with Login(daemon) as login:
+            assert login.url and login.interrupt() == -signal.SIGINT
+        for answer in ("access_denied", None):
+            if answer:
+                server.rule({"match": {"path": "/oauth/authorize"}, "times": 1, "authorize_error": answer})
+            with Login(daemon) as login:
+                sign_in(login, server)
+                login.wait()
+        failed, signed_in = listener.get(), listener.get()
+        assert (failed["event"], failed["data"]["upstreamError"]) == ("signInFailed", "access_denied")
+        assert signed_in["event"] == "signedIn"
 
 
 def test_what_opens_a_browser_outlives_ctrl_c_and_holds_nothing_of_ours(daemon, tmp_path):
@@ -306,7 +333,7 @@ def test_a_code_that_is_refused_is_told(daemon):
     assert done.returncode == 5 and "invalid_grant" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_ctrl_c_instead_of_an_address_leaves_nothing_behind(daemon, server, number):
     with pasting(daemon) as process:
         location = begun(process)

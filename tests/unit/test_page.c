@@ -14,8 +14,12 @@ START_TEST(text_from_outside_is_no_html)
 	ck_assert_ptr_nonnull(strstr(page.html, "<dd>&quot;&lt;i&gt;x&lt;/i&gt;&quot;\\n</dd>"));
 	ck_assert_ptr_null(strstr(page.html, "Login server"));
 	page_done(&page);
-	ck_assert_int_eq(page_failed(&page, "p", "<script>\n"), 0);
+	ck_assert_int_eq(page_failed(&page, "p", "<script>\n", false), 0);
 	ck_assert_ptr_nonnull(strstr(page.html, "<p>&lt;script&gt;\\n</p>"));
+	ck_assert_ptr_nonnull(strstr(page.html, "<h1>Not signed in</h1>"));
+	page_done(&page);
+	ck_assert_int_eq(page_failed(&page, "p", "it goes on", true), 0);
+	ck_assert_ptr_nonnull(strstr(page.html, "<h1>Not signed in yet</h1>"));
 	page_done(&page);
 }
 END_TEST
