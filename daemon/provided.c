@@ -3,47 +3,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "code_limits.h"
 #include "core/code.h"
 #include "core/grant.h"
 #include "core/settings.h"
 #include "proto/json.h"
 
-enum {
-	CODE_MAX = 4096, /* characters of a code */
-	ID_TOKEN_MAX = 16 * 1024,
-	NONCE_MAX = 1024,
-	URI_MAX = 2048,
-	MAX_AGE_MAX = 1000000000, /* seconds */
-	VERIFIER_MIN = 43,        /* RFC 7636 section 4.1 */
-	VERIFIER_MAX = 128,
-	ASSERTION_MAX = 60000, /* as much as a line holds, beside what stands around it */
-};
-
-static bool is_visible(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (*text < ' ' || *text > '~') {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* A string of printable ASCII characters. False when it is there, but not one; NULL: it is not
  * there. */
-static bool read_text(const cJSON *data, const char *name, size_t min, size_t max,
-	const char **ret_text, char why[PROVIDED_WHY_SIZE])
+static bool read_text(const cJSON *data, const char *name, size_t max, const char **ret_text,
+	char why[PROVIDED_WHY_SIZE])
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(data, name);
 	const char *text = cJSON_IsString(item) ? item->valuestring : NULL;
-	size_t len = text ? strlen(text) : 0;
 
 	*ret_text = text;
-	if (!item || cJSON_IsNull(item) || (text && len >= min && len <= max && is_visible(text))) {
+	if (!item || cJSON_IsNull(item) || (text && code_limits_takes_text(text, 1, max))) {
 		return true;
 	}
 	snprintf(why, PROVIDED_WHY_SIZE,
-		"%s has to be a string of %zu to %zu printable ASCII characters", name, min, max);
+		"%s has to be a string of 1 to %zu printable ASCII characters", name, max);
 	return false;
 }
 
@@ -51,7 +30,7 @@ static bool read_text(const cJSON *data, const char *name, size_t min, size_t ma
 static bool need_text(const cJSON *data, const char *name, size_t max, const char **ret_text,
 	char why[PROVIDED_WHY_SIZE])
 {
-	if (!read_text(data, name, 1, max, ret_text, why)) {
+	if (!read_text(data, name, max, ret_text, why)) {
 		return false;
 	}
 	if (!*ret_text) {
@@ -64,18 +43,19 @@ static struct code *read_assertion(const cJSON *data, char why[PROVIDED_WHY_SIZE
 {
 	struct code_texts texts = {0};
 
-	return need_text(data, "assertion", ASSERTION_MAX, &texts.assertion, why) ? code_new(&texts)
-										  : NULL;
+	return need_text(data, "assertion", CODE_LIMITS_ASSERTION, &texts.assertion, why)
+		       ? code_new(&texts)
+		       : NULL;
 }
 
-/* The code, and what an OAuth 2.0 server wants with it. */
+/* The code, and what an OAuth 2.0 server wants with it. The verifier is judged by the server alone:
+ * it may be one of a brand that is less strict than RFC 7636. */
 static bool read_texts(const struct settings *settings, const cJSON *data, struct code_texts *texts,
 	char why[PROVIDED_WHY_SIZE])
 {
-	if (!need_text(data, "authCode", CODE_MAX, &texts->code, why) ||
-		!read_text(
-			data, "codeVerifier", VERIFIER_MIN, VERIFIER_MAX, &texts->verifier, why) ||
-		!read_text(data, "redirectUri", 1, URI_MAX, &texts->redirect_uri, why)) {
+	if (!need_text(data, "authCode", CODE_LIMITS_CODE, &texts->code, why) ||
+		!read_text(data, "codeVerifier", CODE_LIMITS_VERIFIER, &texts->verifier, why) ||
+		!read_text(data, "redirectUri", CODE_LIMITS_URI, &texts->redirect_uri, why)) {
 		return false;
 	}
 	if (!texts->redirect_uri) {
@@ -92,9 +72,9 @@ static bool read_max_age(const cJSON *data, struct code_texts *texts, char why[P
 	if (!item || cJSON_IsNull(item)) {
 		return true;
 	}
-	if (!(seconds >= 0 && seconds <= MAX_AGE_MAX) || seconds != (double)(int64_t)seconds) {
+	if (!code_limits_takes_max_age(seconds)) {
 		snprintf(why, PROVIDED_WHY_SIZE,
-			"maxAge has to be a whole number of seconds, 0 to %d", MAX_AGE_MAX);
+			"maxAge has to be a whole number of seconds, 0 to %d", CODE_LIMITS_MAX_AGE);
 		return false;
 	}
 	texts->has_max_age = true;
@@ -107,14 +87,14 @@ static bool read_max_age(const cJSON *data, struct code_texts *texts, char why[P
 static bool read_openid(const struct settings *settings, const cJSON *data,
 	struct code_texts *texts, char why[PROVIDED_WHY_SIZE])
 {
-	if (!read_text(data, "idToken", 1, ID_TOKEN_MAX, &texts->id_token, why) ||
-		!read_text(data, "nonce", 1, NONCE_MAX, &texts->nonce, why) ||
-		!read_text(data, "iss", 1, URI_MAX, &texts->iss, why) ||
+	if (!read_text(data, "idToken", CODE_LIMITS_ID_TOKEN, &texts->id_token, why) ||
+		!read_text(data, "nonce", CODE_LIMITS_NONCE, &texts->nonce, why) ||
+		!read_text(data, "iss", CODE_LIMITS_URI, &texts->iss, why) ||
 		!read_max_age(data, texts, why)) {
 		return false;
 	}
 	if (texts->id_token) {
-		return need_text(data, "nonce", NONCE_MAX, &texts->nonce, why);
+		return need_text(data, "nonce", CODE_LIMITS_NONCE, &texts->nonce, why);
 	}
 	if (!read_texts(settings, data, texts, why)) {
 		return false;
@@ -136,16 +116,45 @@ static struct code *read_code(
 		       : NULL;
 }
 
+/* The object that the data are; NULL with a clause. */
+static cJSON *parse(const char *json, size_t len, char why[PROVIDED_WHY_SIZE])
+{
+	cJSON *data = NULL;
+
+	if (!json) {
+		data = cJSON_CreateObject();
+	} else if (json[0] != '{') {
+		snprintf(why, PROVIDED_WHY_SIZE, "data has to be an object");
+		return NULL;
+	} else {
+		json_parse(json, len, &data);
+	}
+	if (!data) {
+		snprintf(why, PROVIDED_WHY_SIZE, "the daemon is out of memory");
+	}
+	return data;
+}
+
+bool provided_is_nothing(const char *json, size_t len)
+{
+	char why[PROVIDED_WHY_SIZE];
+	cJSON *data = parse(json, len, why);
+	bool is_nothing = data && !data->child;
+
+	cJSON_Delete(data);
+	return is_nothing;
+}
+
 struct code *provided_read(
 	const struct settings *settings, const char *json, size_t len, char why[PROVIDED_WHY_SIZE])
 {
+	cJSON *data = parse(json, len, why);
 	struct code *code;
-	cJSON *data;
 
-	snprintf(why, PROVIDED_WHY_SIZE, "the daemon is out of memory");
-	if (json_parse(json, len, &data) != JSON_OK) {
+	if (!data) {
 		return NULL;
 	}
+	snprintf(why, PROVIDED_WHY_SIZE, "the daemon is out of memory");
 	code = settings->grant->parts & GRANT_ASSERTION ? read_assertion(data, why)
 							: read_code(settings, data, why);
 	cJSON_Delete(data);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct code;
@@ -11,7 +12,10 @@ struct settings;
 
 enum { PROVIDED_WHY_SIZE = 160 };
 
-/* Reads JSON of len bytes (json[len] is NUL). The code is the caller's; NULL with a clause that
- * says what is wrong. */
+/* Whether data are left out, or an empty object. As below. */
+bool provided_is_nothing(const char *json, size_t len);
+
+/* Reads JSON of len bytes (json[len] is NUL), NULL: none. The code is the caller's; NULL with a
+ * clause that says what is wrong. */
 struct code *provided_read(
 	const struct settings *settings, const char *json, size_t len, char why[PROVIDED_WHY_SIZE]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "code_limits.h"
 #include "core/authorize.h"
 #include "core/broker.h"
 #include "core/code.h"
@@ -19,25 +20,11 @@
 
 #define WITHDRAWN "withdrawn" /* auth.authorize's error from who gives a sign-in up */
 
-enum {
-	CODE_MAX = 4096, /* characters of a code */
-	ID_TOKEN_MAX = 16 * 1024,
-	NONCE_MAX = 1024,
-	URI_MAX = 4096,           /* of a redirect or an issuer */
-	MAX_AGE_MAX = 1000000000, /* seconds */
-	VERIFIER_MIN = 43,        /* RFC 7636 section 4.1 */
-	VERIFIER_MAX = 128,
-	NAMES_SIZE = 256, /* of a list of grants */
-};
+enum { NAMES_SIZE = 256 /* of a list of grants */ };
 
 static bool has(const struct call *call, enum call_parameter parameter)
 {
 	return call->given[parameter];
-}
-
-static size_t length(const struct call *call, enum call_parameter parameter)
-{
-	return call->given[parameter]->value.len;
 }
 
 static bool wrong(const struct call *call, const char *what)
@@ -45,23 +32,11 @@ static bool wrong(const struct call *call, const char *what)
 	return call_fail(call, ERROR_INVALID_REQUEST, "%s", what);
 }
 
-/* Whether a text is of VSCHAR alone (RFC 6749 appendix A). */
-static bool is_visible(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (*text < ' ' || *text > '~') {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Whether a parameter is of min to max printable ASCII characters; else that is told. */
+/* Whether a parameter is of 1 to max printable ASCII characters; else that is told. */
 static bool check_text(
 	const struct call *call, enum call_parameter parameter, const char *name, size_t max)
 {
-	if (length(call, parameter) == 0 || length(call, parameter) > max ||
-		!is_visible(call_text(call, parameter))) {
+	if (!code_limits_takes_text(call_text(call, parameter), 1, max)) {
 		return call_fail(call, ERROR_INVALID_REQUEST,
 			"%s has to be 1 to %zu printable ASCII characters", name, max);
 	}
@@ -116,9 +91,7 @@ bool sign_in_check_url(struct call *call)
 {
 	const char *state = call_text(call, PARAMETER_STATE);
 
-	if (state && (length(call, PARAMETER_STATE) < AUTHORIZE_STATE_MIN ||
-			     length(call, PARAMETER_STATE) > AUTHORIZE_STATE_MAX ||
-			     !is_visible(state))) {
+	if (state && !code_limits_takes_text(state, AUTHORIZE_STATE_MIN, AUTHORIZE_STATE_MAX)) {
 		return call_fail(call, ERROR_INVALID_REQUEST,
 			"state has to be %d to %d printable ASCII characters; leave it out for a "
 			"random one",
@@ -205,17 +178,10 @@ static bool check_token(const struct call *call)
 
 static bool check_verifier(const struct call *call)
 {
-	static const char unreserved[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-	const char *verifier = call_text(call, PARAMETER_CODE_VERIFIER);
-	size_t len = strlen(verifier);
-
-	if (len < VERIFIER_MIN || len > VERIFIER_MAX || strspn(verifier, unreserved) != len) {
-		return call_fail(call, ERROR_INVALID_REQUEST,
-			"codeVerifier has to be %d to %d characters out of A-Z a-z 0-9 - . _ ~",
-			VERIFIER_MIN, VERIFIER_MAX);
-	}
-	return true;
+	return code_limits_takes_verifier(call_text(call, PARAMETER_CODE_VERIFIER)) ||
+	       call_fail(call, ERROR_INVALID_REQUEST,
+		       "codeVerifier has to be %d to %d characters out of A-Z a-z 0-9 - . _ ~",
+		       CODE_LIMITS_VERIFIER_MIN, CODE_LIMITS_VERIFIER);
 }
 
 /* Of the implicit flow (OpenID Connect Core section 3.2.2.5). */
@@ -227,21 +193,21 @@ static bool check_id_token(const struct call *call)
 		return wrong(call, "Beside idToken write its nonce, and neither a code nor what "
 				   "goes with one");
 	}
-	return check_text(call, PARAMETER_ID_TOKEN, "idToken", ID_TOKEN_MAX);
+	return check_text(call, PARAMETER_ID_TOKEN, "idToken", CODE_LIMITS_ID_TOKEN);
 }
 
 static bool check_openid(const struct call *call)
 {
 	const struct parameter *max_age = call->given[PARAMETER_MAX_AGE];
 
-	if (max_age && !(max_age->number >= 0 && max_age->number <= MAX_AGE_MAX &&
-			       max_age->number == (double)(int64_t)max_age->number)) {
+	if (max_age && !code_limits_takes_max_age(max_age->number)) {
 		return call_fail(call, ERROR_INVALID_REQUEST,
-			"maxAge has to be a whole number of seconds, 0 to %d", MAX_AGE_MAX);
+			"maxAge has to be a whole number of seconds, 0 to %d", CODE_LIMITS_MAX_AGE);
 	}
 	return (!has(call, PARAMETER_NONCE) ||
-		       check_text(call, PARAMETER_NONCE, "nonce", NONCE_MAX)) &&
-	       (!has(call, PARAMETER_ISS) || check_text(call, PARAMETER_ISS, "iss", URI_MAX));
+		       check_text(call, PARAMETER_NONCE, "nonce", CODE_LIMITS_NONCE)) &&
+	       (!has(call, PARAMETER_ISS) ||
+		       check_text(call, PARAMETER_ISS, "iss", CODE_LIMITS_URI));
 }
 
 bool sign_in_check_code(struct call *call)
@@ -265,12 +231,11 @@ bool sign_in_check_code(struct call *call)
 		return wrong(call, "code is missing: bring what the browser came back with, code "
 				   "and state, or error and state");
 	}
-	if (length(call, PARAMETER_CODE) == 0 || length(call, PARAMETER_CODE) > CODE_MAX ||
-		!is_visible(call_text(call, PARAMETER_CODE))) {
+	if (!code_limits_takes_text(call_text(call, PARAMETER_CODE), 1, CODE_LIMITS_CODE)) {
 		return call_fail(call, ERROR_INVALID_REQUEST,
 			"code has to be 1 to %d printable ASCII characters, as it stood in the "
 			"redirect, but percent-decoded",
-			CODE_MAX);
+			CODE_LIMITS_CODE);
 	}
 	if (has(call, PARAMETER_STATE) && has(call, PARAMETER_CODE_VERIFIER)) {
 		return wrong(call, "Beside state leave codeVerifier out: the daemon has kept it");
@@ -395,7 +360,7 @@ static const char *find_redirect(const struct call *call)
 		return own;
 	}
 	if (own ? !takes_redirect(call)
-		: !check_text(call, PARAMETER_REDIRECT_URI, "redirectUri", URI_MAX)) {
+		: !check_text(call, PARAMETER_REDIRECT_URI, "redirectUri", CODE_LIMITS_URI)) {
 		return NULL;
 	}
 	return call_text(call, PARAMETER_REDIRECT_URI);

@@ -80,11 +80,49 @@ START_TEST(what_cannot_be_sent_is_told)
 	refuse("pkce", "{\"authCode\":7}", "authCode has to be");
 	refuse("pkce", "{\"authCode\":\"\\n\"}", "authCode has to be");
 	refuse("pkce", "{\"authCode\":\"\\u00e9\"}", "authCode has to be");
-	refuse("pkce", "{\"authCode\":\"c\",\"codeVerifier\":\"short\"}", "codeVerifier");
+	refuse("pkce", "{\"authCode\":\"c\",\"codeVerifier\":\"\"}", "1 to 128");
+	refuse("pkce", "\"oops\"", "has to be an object");
 	refuse("pkce", "{\"authCode\":\"c\",\"redirectUri\":[]}", "redirectUri");
 	memset(json + strlen(json), 'x', 4097);
 	strcat(json, "\"}");
 	refuse("pkce", json, "1 to 4096");
+}
+END_TEST
+
+/* Whatever its brand's server takes. */
+START_TEST(verifier_may_be_shorter_than_the_rfc_has_it)
+{
+	struct code *code = read_for(
+		"messenger", "{\"authCode\":\"c\",\"codeVerifier\":\"short!\"}");
+
+	ck_assert_ptr_nonnull(code);
+	ck_assert_str_eq(secret_reveal(code->verifier), "short!");
+	code_free(code);
+}
+END_TEST
+
+START_TEST(uri_has_at_most_4096_characters)
+{
+	static char json[8192];
+	char uri[4098];
+	struct code *code;
+
+	memset(uri, 'x', sizeof(uri));
+	snprintf(json, sizeof(json), "{\"authCode\":\"c\",\"redirectUri\":\"%.*s\"}", 4096, uri);
+	code = read_for("pkce", json);
+	ck_assert_ptr_nonnull(code);
+	code_free(code);
+	snprintf(json, sizeof(json), "{\"authCode\":\"c\",\"redirectUri\":\"%.*s\"}", 4097, uri);
+	refuse("pkce", json, "1 to 4096");
+}
+END_TEST
+
+START_TEST(nothing_is_no_data_or_an_empty_object)
+{
+	ck_assert(provided_is_nothing(NULL, 0));
+	ck_assert(provided_is_nothing("{ }", 3));
+	ck_assert(!provided_is_nothing("{\"authCode\":null}", 17));
+	ck_assert(!provided_is_nothing("\"\"", 2));
 }
 END_TEST
 
@@ -113,7 +151,8 @@ START_TEST(messengers_code_is_read_with_what_its_login_adds)
 }
 END_TEST
 
-UNIT_MAIN("provided", messengers_code_is_read_with_what_its_login_adds,
+UNIT_MAIN("provided", verifier_may_be_shorter_than_the_rfc_has_it, uri_has_at_most_4096_characters,
+	nothing_is_no_data_or_an_empty_object, messengers_code_is_read_with_what_its_login_adds,
 	code_is_read_with_what_belongs_to_it,
 	what_is_left_out_or_null_is_the_profiles_own_or_nothing,
 	assertion_is_read_where_the_grant_sends_one, what_cannot_be_sent_is_told)
