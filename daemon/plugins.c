@@ -17,7 +17,10 @@
 #include "io/log.h"
 #include "io/process.h"
 
-enum { WORDS_MAX = 64 /* a program and its arguments */ };
+enum {
+	WORDS_MAX = 64,    /* a program and its arguments */
+	PROGRAM_MAX = 128, /* bytes of its name that are told */
+};
 
 /* A program, or a session that was one's. */
 struct plugin {
@@ -124,6 +127,14 @@ static bool serve(struct plugins *plugins, struct plugin *plugin, int ours)
 	return plugin->session;
 }
 
+/* How much of a command names its program. Its arguments are for nobody else to see. */
+static int program_len(const char *command)
+{
+	size_t len = strcspn(command, " \t");
+
+	return len < PROGRAM_MAX ? (int)len : PROGRAM_MAX;
+}
+
 struct session *plugins_start(
 	struct plugins *plugins, const struct settings *settings, char *why, size_t why_size)
 {
@@ -140,8 +151,9 @@ struct session *plugins_start(
 	r = run(plugins, plugin, settings->auth_provider_command, ends[1]);
 	close(ends[1]);
 	if (r < 0) {
-		snprintf(why, why_size, "%s cannot be started: %s", settings->auth_provider_command,
-			strerror(-r));
+		snprintf(why, why_size, "%.*s cannot be started: %s",
+			program_len(settings->auth_provider_command),
+			settings->auth_provider_command, strerror(-r));
 		close(ends[0]);
 		plugin_free(plugin);
 		return NULL;
