@@ -221,6 +221,7 @@ static void pending_done(struct waiter *waiter, const struct answer *outcome)
 	struct session *session = pending->session;
 	struct answer answer = *outcome;
 
+	answer.kind = waiter->kind;
 	answer.wait_ms = waiter->wait_ms;
 	answer_outcome(pending->shared, session, pending->head, pending->head_len, pending->right,
 		waiter->profile, &answer);

@@ -56,10 +56,12 @@ enum error_code outcome_code(enum outcome outcome)
 static const char *text_of(const struct answer *answer, char text[TEXT_SIZE])
 {
 	if (answer->outcome == OUTCOME_TIMEOUT) {
+		bool is_sign_in = answer->kind == WAITER_SIGN_IN || answer->kind == WAITER_EXCHANGE;
 		int64_t seconds = answer->wait_ms / 1000;
 
-		snprintf(text, TEXT_SIZE, "Token refresh took longer than %" PRId64 " second%s",
-			seconds, seconds == 1 ? "" : "s");
+		snprintf(text, TEXT_SIZE, "%s took longer than %" PRId64 " second%s%s",
+			is_sign_in ? "The sign-in" : "Token refresh", seconds,
+			seconds == 1 ? "" : "s", is_sign_in ? "; it goes on" : "");
 		return text;
 	}
 	if (answer->outcome == OUTCOME_SHUTTING_DOWN) {

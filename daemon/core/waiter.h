@@ -57,7 +57,7 @@ struct answer {
 	enum outcome outcome;
 	struct token *token;         /* with OUTCOME_TOKEN; borrowed */
 	const struct device *device; /* with OUTCOME_USER_CODE; likewise */
-	enum waiter_kind kind;       /* with OUTCOME_WAITS */
+	enum waiter_kind kind;       /* with OUTCOME_WAITS; of who waited, with OUTCOME_TIMEOUT */
 	int64_t retry_after_ms;      /* 0: not known */
 	int64_t wait_ms;             /* with OUTCOME_TIMEOUT: how long it was waited for */
 	const char *text;            /* for people, borrowed; NULL: the outcome says it all */
