@@ -131,51 +131,72 @@ void auth_provider_ready(struct call *call)
 	}
 }
 
+static bool is_signed_in(const struct call *call)
+{
+	return strcmp(call_text(call, PARAMETER_EVENT), "signedIn") == 0;
+}
+
+/* The event's data, NULL: there are none, or none of use. */
+static const struct json_value *event_data(const struct call *call)
+{
+	const struct parameter *data = call->given[PARAMETER_DATA];
+
+	return data && data->value.type == JSON_OBJECT ? &data->value : NULL;
+}
+
 bool auth_provider_check_publish(struct call *call)
 {
 	const char *event = call_text(call, PARAMETER_EVENT);
 
-	if (!event || (strcmp(event, "signedIn") != 0 && strcmp(event, "signInFailed") != 0)) {
+	if (!event || (!is_signed_in(call) && strcmp(event, "signInFailed") != 0)) {
 		return wrong(call, "event has to be \"signedIn\" or \"signInFailed\"");
 	}
-	return true;
+	/* A sign-in that has failed is over, however badly that is told. */
+	return !is_signed_in(call) || event_data(call) || !call->given[PARAMETER_DATA] ||
+	       wrong(call, "data has to be an object");
 }
 
 /* The provider's words, made fit to be shown. */
-static void read_failure(const struct parameter *data, char clean[TEXT_UPSTREAM_SIZE])
+static void read_failure(const struct json_value *data, char clean[TEXT_UPSTREAM_SIZE])
 {
+	static const char *const names[] = {"errorMessage", "message", "error"};
 	cJSON *object = NULL;
-	const cJSON *text;
 
-	snprintf(clean, TEXT_UPSTREAM_SIZE, "it does not say why");
-	if (data && json_parse(data->value.text, data->value.len, &object) == JSON_OK) {
-		text = cJSON_GetObjectItemCaseSensitive(object, "errorMessage");
+	clean[0] = '\0';
+	if (data) {
+		json_parse(data->text, data->len, &object);
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && clean[0] == '\0'; i++) {
+		const cJSON *text = cJSON_GetObjectItemCaseSensitive(object, names[i]);
+
 		if (cJSON_IsString(text)) {
 			text_clean(clean, text->valuestring, strlen(text->valuestring), NULL, 0);
 		}
-		cJSON_Delete(object);
 	}
+	if (clean[0] == '\0') {
+		snprintf(clean, TEXT_UPSTREAM_SIZE, "it does not say why");
+	}
+	cJSON_Delete(object);
 }
 
 void auth_provider_publish(struct call *call)
 {
 	struct broker *broker = call->shared->broker;
-	const struct parameter *data = call->given[PARAMETER_DATA];
-	bool signed_in = strcmp(call_text(call, PARAMETER_EVENT), "signedIn") == 0;
+	const struct json_value *data = event_data(call);
 	char why[PROVIDED_WHY_SIZE], clean[TEXT_UPSTREAM_SIZE];
 	struct code *code;
 
 	if (!is_provider(call)) {
 		return;
 	}
-	if (!signed_in) {
+	if (!is_signed_in(call)) {
 		read_failure(data, clean);
 		acknowledge(call);
 		broker_sign_in_failed(broker, call->profile, clean, call->now_ms);
 		return;
 	}
-	code = provided_read(call->profile->settings, data ? data->value.text : "{}",
-		data ? data->value.len : strlen("{}"), why);
+	code = provided_read(
+		call->profile->settings, data ? data->text : NULL, data ? data->len : 0, why);
 	if (!code) {
 		call_fail(call, ERROR_INVALID_REQUEST, "signedIn cannot be used: %s", why);
 		return;

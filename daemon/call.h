@@ -125,7 +125,7 @@ struct call_shared {
 	int64_t started_ms;
 	unsigned rights;               /* on profiles, that there are endpoints for; a set */
 	struct payload *out_of_memory; /* owned; what is answered when nothing can be rendered */
-	uint64_t requests, tokens;     /* lines taken; tokens handed out */
+	uint64_t requests, tokens;     /* requests read; tokens handed out */
 	uint64_t errors[ERROR_CODES];  /* answers by code */
 };
 
@@ -134,7 +134,7 @@ enum call_type {
 	CALL_STRING,
 	CALL_BOOLEAN,
 	CALL_STRINGS /* an array of them */,
-	CALL_OBJECT
+	CALL_ANY /* which the endpoint judges */
 };
 
 /* symbol, name on the wire, type */
@@ -160,7 +160,7 @@ enum call_type {
 	X(UNIT, "unit", CALL_STRING)                          \
 	X(COMMANDS, "commands", CALL_STRINGS)                 \
 	X(EVENT, "event", CALL_STRING)                        \
-	X(DATA, "data", CALL_OBJECT)                          \
+	X(DATA, "data", CALL_ANY)                             \
 	X(USER_CODE, "userCode", CALL_STRING)                 \
 	X(PROFILES, "profiles", CALL_STRINGS)                 \
 	X(EVENTS, "events", CALL_STRINGS)                     \

@@ -71,7 +71,7 @@ static const char *const type_names[] = {
 	[CALL_STRING] = "a string",
 	[CALL_BOOLEAN] = "true or false",
 	[CALL_STRINGS] = "an array of strings",
-	[CALL_OBJECT] = "an object",
+	[CALL_ANY] = "anything",
 };
 
 static bool has_type(const struct parameter *parameter, enum call_type type)
@@ -85,8 +85,8 @@ static bool has_type(const struct parameter *parameter, enum call_type type)
 		return parameter->value.type == JSON_WORD && parameter->value.text[0] != 'n';
 	case CALL_STRINGS:
 		return parameter->strings;
-	case CALL_OBJECT:
-		return parameter->value.type == JSON_OBJECT;
+	case CALL_ANY:
+		return true;
 	}
 	return false;
 }
@@ -157,19 +157,38 @@ static void call_endpoint(struct call *call)
 	}
 }
 
-/* An answer of a provider. One that is waited for does not count as a request of its user. */
+/* Counts a request. Whether its user may make one, else it has been told. */
+static bool admit(struct dispatch *dispatch, struct session *session, const char *head,
+	size_t head_len, int64_t now_ms)
+{
+	int64_t refused_ms = quota_request(dispatch->shared.quota, session->user, now_ms);
+
+	dispatch->shared.requests++;
+	if (refused_ms > 0) {
+		call_answer_error(&dispatch->shared, session, head, head_len, ERROR_RATE_LIMITED,
+			"Your user has made more requests a minute than rate_limit allows",
+			(refused_ms + 999) / 1000);
+	}
+	return refused_ms <= 0;
+}
+
+/* An answer of a provider. One that is waited for is no request of its user. */
 static void take_answer(
 	struct dispatch *dispatch, struct session *session, char *line, size_t len, int64_t now_ms)
 {
 	struct call_shared *shared = &dispatch->shared;
+	enum providers_answer taken = PROVIDERS_STRAY;
 	char why[PROVIDERS_WHY_SIZE];
 	struct answered answered;
 
-	if (answered_read(&answered, line, len, why) &&
-		providers_answer(shared->providers, session, &answered, why)) {
+	if (answered_read(&answered, line, len, why)) {
+		taken = providers_answer(shared->providers, session, &answered, why);
+	}
+	if (taken == PROVIDERS_TAKEN ||
+		(taken == PROVIDERS_STRAY &&
+			!admit(dispatch, session, answered.head, answered.head_len, now_ms))) {
 		return;
 	}
-	quota_request(shared->quota, session->user, now_ms);
 	call_answer_error(
 		shared, session, answered.head, answered.head_len, ERROR_INVALID_REQUEST, why, 0);
 }
@@ -180,7 +199,6 @@ bool dispatch_line(
 	struct request *request = &dispatch->request;
 	char why[MESSAGE_WHY_MAX] __attribute__((uninitialized));
 	bool fatal = false, parsed;
-	int64_t refused_ms;
 	struct call call = {
 		.shared = &dispatch->shared,
 		.session = session,
@@ -193,17 +211,12 @@ bool dispatch_line(
 		take_answer(dispatch, session, line, len, now_ms);
 		return true;
 	}
-	dispatch->shared.requests++;
-	refused_ms = quota_request(dispatch->shared.quota, session->user, now_ms);
 	if (!parsed) {
+		dispatch->shared.requests++;
+		quota_request(dispatch->shared.quota, session->user, now_ms);
 		call_answer_error(&dispatch->shared, session, request->head, request->head_len,
 			ERROR_INVALID_REQUEST, why, 0);
-	} else if (refused_ms > 0) {
-		call_answer_error(&dispatch->shared, session, request->head, request->head_len,
-			ERROR_RATE_LIMITED,
-			"Your user has made more requests a minute than rate_limit allows",
-			(refused_ms + 999) / 1000);
-	} else {
+	} else if (admit(dispatch, session, request->head, request->head_len, now_ms)) {
 		call_endpoint(&call);
 	}
 	return !fatal;

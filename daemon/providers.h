@@ -49,9 +49,14 @@ void providers_free(struct providers *providers);
 void providers_ask(struct providers *providers, struct errand *errand);
 void providers_unask(struct providers *providers, struct errand *errand);
 
-/* Takes an answer. False: it was not waited for from there, or is of no use, and the text says
- * why. */
-bool providers_answer(struct providers *providers, const struct session *session,
+enum providers_answer {
+	PROVIDERS_TAKEN,
+	PROVIDERS_USELESS, /* the command is done with it, but not well */
+	PROVIDERS_STRAY,   /* no command waits for it from there */
+};
+
+/* Takes an answer. The text says why, unless it is PROVIDERS_TAKEN. */
+enum providers_answer providers_answer(struct providers *providers, const struct session *session,
 	const struct answered *answered, char why[PROVIDERS_WHY_SIZE]);
 
 /* There is another configuration: those who may not any more are providers no more. */

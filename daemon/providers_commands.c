@@ -19,6 +19,7 @@ struct command {
 	struct errand *errand;
 	struct plugin *plugin; /* NULL: there is none */
 	bool sent;
+	bool acknowledged; /* no answer is waited for any more, but the event that ends it */
 	char id[COMMAND_ID_SIZE];
 	char why[PROVIDERS_WHY_SIZE]; /* what is to be told to the broker, "": nothing yet */
 };
@@ -151,8 +152,8 @@ static struct command *find_command(
 	struct command *command;
 
 	LIST_FOREACH (command, &providers->commands, link) {
-		if (command->sent && command->plugin && command->plugin->session == session &&
-			strcmp(command->id, id) == 0) {
+		if (command->sent && !command->acknowledged && command->plugin &&
+			command->plugin->session == session && strcmp(command->id, id) == 0) {
 			return command;
 		}
 	}
@@ -164,28 +165,34 @@ static bool read_answer(const struct command *command, const struct answered *an
 	struct provided *ret_provided, char why[PROVIDERS_WHY_SIZE])
 {
 	const struct errand *errand = command->errand;
-	static const char nothing[] = "{}";
-	bool has_data = answered->data;
 	char clean[TEXT_UPSTREAM_SIZE];
 
 	ret_provided->signs_in = command->plugin->errands >> ERRAND_SIGN_IN & 1;
-	if (answered->failure) {
+	if (answered->useless) {
+		snprintf(why, PROVIDERS_WHY_SIZE, "%s", answered->useless);
+	} else if (answered->failure) {
 		text_clean(clean, answered->failure, strlen(answered->failure), NULL, 0);
 		snprintf(why, PROVIDERS_WHY_SIZE, "%s", clean);
 		ret_provided->why = why;
 		return true;
-	}
-	if (errand->kind == ERRAND_REAUTHENTICATE) {
+	} else if (errand->kind == ERRAND_REAUTHENTICATE) {
 		return true;
+	} else {
+		ret_provided->code = provided_read(
+			errand->profile->settings, answered->data, answered->data_len, why);
 	}
-	ret_provided->code = provided_read(errand->profile->settings,
-		has_data ? answered->data : nothing,
-		has_data ? answered->data_len : strlen(nothing), why);
 	ret_provided->why = ret_provided->code ? NULL : why;
 	return ret_provided->code;
 }
 
-bool providers_answer(struct providers *providers, const struct session *session,
+/* Whether the provider has begun to sign somebody in, and is to tell by an event how that ends. */
+static bool is_acknowledged(const struct command *command, const struct answered *answered)
+{
+	return command->errand->kind == ERRAND_SIGN_IN && !answered->useless &&
+	       !answered->failure && provided_is_nothing(answered->data, answered->data_len);
+}
+
+enum providers_answer providers_answer(struct providers *providers, const struct session *session,
 	const struct answered *answered, char why[PROVIDERS_WHY_SIZE])
 {
 	struct command *command = find_command(providers, session, answered->command_id);
@@ -198,20 +205,24 @@ bool providers_answer(struct providers *providers, const struct session *session
 		snprintf(why, PROVIDERS_WHY_SIZE,
 			"No command with this commandId waits for an answer of yours: it has been "
 			"answered, has had its time, or is none of yours");
-		return false;
+		return PROVIDERS_STRAY;
 	}
 	plugin = command->plugin;
 	if (answered->profile && strcmp(answered->profile, plugin->profile) != 0) {
 		snprintf(why, PROVIDERS_WHY_SIZE,
 			"The command with this commandId is for profile %s", plugin->profile);
-		return false;
+		return PROVIDERS_STRAY;
+	}
+	if (is_acknowledged(command, answered)) {
+		command->acknowledged = true;
+		return PROVIDERS_TAKEN;
 	}
 	useful = read_answer(command, answered, &provided, why);
 	errand = command->errand;
 	command_free(command);
 	providers_linger(plugin);
 	broker_provided(providers->broker, errand, &provided, providers_now(providers));
-	return useful;
+	return useful ? PROVIDERS_TAKEN : PROVIDERS_USELESS;
 }
 
 /* ---- what nobody does */

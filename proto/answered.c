@@ -5,9 +5,9 @@
 
 static const char head_begin[] = "{\"commandId\":";
 
+/* Those that are left out are null. */
 struct members {
 	struct json_value id, profile, failure, data;
-	bool has_profile, has_failure, has_data;
 };
 
 static void read_members(struct json_reader *reader, struct members *members)
@@ -20,11 +20,11 @@ static void read_members(struct json_reader *reader, struct members *members)
 		if (json_is(name, "commandId")) {
 			json_take(reader, &members->id);
 		} else if (json_is(name, "profile")) {
-			members->has_profile = json_take(reader, &members->profile);
+			json_take(reader, &members->profile);
 		} else if (json_is(name, "errorMessage")) {
-			members->has_failure = json_take(reader, &members->failure);
+			json_take(reader, &members->failure);
 		} else if (json_is(name, "data")) {
-			members->has_data = json_take(reader, &members->data);
+			json_take(reader, &members->data);
 		} else {
 			json_take(reader, &other);
 		}
@@ -48,25 +48,12 @@ static bool set_head(struct answered *answered, const struct json_value *id)
 	return true;
 }
 
-/* What is wrong with the members, or NULL. */
-static const char *check(struct answered *answered, const struct members *members)
+static bool is_null(const struct json_value *value)
 {
-	if (!set_head(answered, &members->id)) {
-		return "\"commandId\" must be the one that the command came with";
-	}
-	if (members->has_profile && members->profile.type != JSON_STRING) {
-		return "\"profile\" must be a string; leave it out";
-	}
-	if (members->has_failure && members->failure.type != JSON_STRING) {
-		return "\"errorMessage\" must be a string that tells people why it was not done";
-	}
-	if (members->has_data && members->data.type != JSON_OBJECT) {
-		return "\"data\" must be an object";
-	}
-	return NULL;
+	return value->type == JSON_WORD && value->text[0] == 'n';
 }
 
-/* The text of a value, where it stands. */
+/* The text of a value, where it stands; a string's is decoded. */
 static char *cut(struct json_value *value)
 {
 	if (value->type == JSON_STRING) {
@@ -76,24 +63,51 @@ static char *cut(struct json_value *value)
 	return value->text;
 }
 
+/* A member that is a string, or else of no use. NULL: it is not there. */
+static char *cut_string(struct answered *answered, struct json_value *value, const char *useless)
+{
+	if (is_null(value)) {
+		return NULL;
+	}
+	if (value->type != JSON_STRING) {
+		answered->useless = useless;
+		return NULL;
+	}
+	return json_decode(value);
+}
+
+/* The JSON of a value, where it stands. */
+static void cut_data(struct answered *answered, struct json_value *value)
+{
+	size_t quotes = value->type == JSON_STRING ? 1 : 0;
+
+	if (!is_null(value)) {
+		answered->data = value->text - quotes;
+		answered->data_len = value->len + 2 * quotes;
+		answered->data[answered->data_len] = '\0';
+	}
+}
+
 bool answered_read(struct answered *answered, char *line, size_t len, char why[MESSAGE_WHY_MAX])
 {
-	struct members members = {.has_data = false};
+	static char null[] = "null";
+	const struct json_value none = {.type = JSON_WORD, .text = null, .len = strlen(null)};
+	struct members members = {none, none, none, none};
 	struct json_reader reader;
-	const char *wrong;
 
 	*answered = (struct answered){.head = MESSAGE_HEAD_NONE, .head_len = 1};
 	json_begin(&reader, line, len);
 	read_members(&reader, &members);
-	wrong = check(answered, &members);
-	if (wrong) {
-		snprintf(why, MESSAGE_WHY_MAX, "%s", wrong);
+	if (!set_head(answered, &members.id)) {
+		snprintf(why, MESSAGE_WHY_MAX,
+			"\"commandId\" must be the one that the command came with");
 		return false;
 	}
 	answered->command_id = cut(&members.id);
-	answered->profile = members.has_profile ? cut(&members.profile) : NULL;
-	answered->failure = members.has_failure ? cut(&members.failure) : NULL;
-	answered->data = members.has_data ? cut(&members.data) : NULL;
-	answered->data_len = members.data.len;
+	answered->profile = cut_string(
+		answered, &members.profile, "\"profile\" must be a string; leave it out");
+	answered->failure = cut_string(answered, &members.failure,
+		"\"errorMessage\" must be a string that tells people why it was not done");
+	cut_data(answered, &members.data);
 	return true;
 }

@@ -38,7 +38,8 @@ PROBE = """\
         import signal
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     tell(argv=sys.argv[3:], environment=dict(os.environ), descriptors=descriptors(), group=os.getpgrp())
-    send(request="authProvider.register", parameters={"commands": ["getAuthCode", "reAuthenticate"]})
+    commands = ["getAuthCode", "reAuthenticate"] + ["signIn"] * (what == "begin")
+    send(request="authProvider.register", parameters={"commands": commands})
     send(request="authProvider.ready")
     for line in sys.stdin:
         message = json.loads(line)
@@ -49,6 +50,9 @@ PROBE = """\
             if what in ("hang", "stubborn") or (what, message["command"]) == ("login", "reAuthenticate"):
                 tell(child=subprocess.Popen(["sleep", "1000"]).pid)
                 time.sleep(1000)
+            if message["command"] == "signIn":
+                send(commandId=message["commandId"])
+                sys.exit(0)
             send(commandId=message["commandId"], errorMessage="it is only a probe")
 """
 
@@ -151,8 +155,21 @@ def test_one_that_dies_is_started_once_more_and_hangs_nobody(server, tmp_path):
 def test_one_that_cannot_be_started_is_told(server, tmp_path):
     with Daemon(section(server, f"{tmp_path}/missing --x")) as daemon:
         # Where posix_spawn() is what valgrind makes of it, the child cannot tell.
-        why = "it has ended" if WRAPPED else "missing --x cannot be started: No such file or directory"
+        why = "it has ended" if WRAPPED else "missing cannot be started: No such file or directory"
         assert why in login_required(daemon)
+
+
+def test_why_one_cannot_be_started_is_told_of_a_long_command_too(server, tmp_path):
+    with Daemon(section(server, f"{tmp_path}/{'x' * 200} {'--secret ' * 40}")) as daemon:
+        told = login_required(daemon)
+        assert WRAPPED or "cannot be started: No such file or directory" in told
+        assert "--secret" not in told
+
+
+def test_a_sign_in_that_one_has_begun_ends_with_it(server, tmp_path):
+    with probing(server, tmp_path, "begin", refresh_token_wait_max=300) as (daemon, _):
+        login_required(daemon)
+        assert daemon.ask("auth.signIn")["errorMessage"].endswith("it has ended")
 
 
 def test_one_that_says_nothing_is_given_up(server, tmp_path):

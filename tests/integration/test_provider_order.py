@@ -385,6 +385,43 @@ def test_a_published_failure_ends_it_with_its_text(daemon, server):
         assert code(plugin.reply()) == "invalid_request" and codes_sent(server) == 1
 
 
+@pytest.mark.parametrize("answer", [{"data": {}}, {"data": None}, {}])
+def test_a_sign_in_that_has_begun_ends_by_its_event(daemon, server, answer):
+    with Plugin(daemon, commands=ALL) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        waiter = ask_in_background(daemon, "auth.signIn")
+        command = plugin.command("signIn")
+        plugin.send(commandId=command["commandId"], **answer)
+        plugin.send(commandId=command["commandId"], **answer)
+        assert code(plugin.reply()) == "invalid_request"  # the second one; the first was taken
+        assert status(daemon)["counters"]["waiting"] == 1
+        plugin.publish("signedIn", new_code(daemon, server))
+        assert waiter.reply()["data"]["state"] == "fresh"
+
+
+def test_a_sign_in_that_has_begun_may_fail_or_end_with_its_provider(daemon):
+    with Plugin(daemon, commands=ALL) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        waiters = [ask_in_background(daemon, "auth.signIn")]
+        plugin.answer(plugin.command("signIn"))
+        plugin.publish("signInFailed", {"errorMessage": "the window was closed"})
+        assert waiters[0].reply()["errorMessage"].endswith("the window was closed")
+        waiters.append(ask_in_background(daemon, "auth.signIn"))
+        plugin.answer(plugin.command("signIn"))
+    assert waiters[1].reply()["errorMessage"].endswith("it went away")
+
+
+def test_a_sign_in_that_has_begun_has_its_time_and_no_more(server):
+    with serving(server, sign_in_timeout=1) as daemon, Plugin(daemon, commands=ALL) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        waiter = ask_in_background(daemon, "auth.signIn")
+        plugin.answer(plugin.command("signIn"))
+        assert waiter.reply()["errorMessage"].endswith("no answer within 1 seconds")
+        waiter = ask_in_background(daemon, "auth.signIn")
+        bring(plugin, server, "signIn")  # nothing is left of the one before
+        assert waiter.reply()["data"]["state"] == "fresh"
+
+
 def test_a_sign_in_is_published_without_being_asked_for(daemon, server):
     with Plugin(daemon, commands=ALL) as plugin:
         bring(plugin, server)
@@ -409,7 +446,9 @@ def test_who_asks_for_a_sign_in_waits_its_own_time_and_what_comes_later_is_kept(
     with serving(server, refresh_token_wait_max=1) as daemon, Plugin(daemon, commands=ALL) as plugin:
         bring(plugin, server)
         daemon.wait_state("fresh")
-        assert code(daemon.ask("auth.signIn")) == "refresh_timeout"
+        reply = daemon.ask("auth.signIn")
+        assert code(reply) == "refresh_timeout"
+        assert reply["errorMessage"] == "The sign-in took longer than 1 second; it goes on"
         bring(plugin, server, "signIn")
         wait_until(lambda: daemon.info()["generation"] == 2)
 

@@ -38,8 +38,8 @@ def test_a_provider_brings_the_first_token_and_the_refresh_token_the_others(daem
 
 
 @pytest.mark.parametrize(("data", "word"), [
-    ({"authCode": ""}, "authCode"), ({}, "authCode is missing"), ({**GOOD, "codeVerifier": "short"}, "codeVerifier"),
-    ({**GOOD, "redirectUri": 7}, "redirectUri")])
+    ({"authCode": ""}, "authCode"), ({}, "authCode is missing"), ({**GOOD, "codeVerifier": "v" * 129}, "codeVerifier"),
+    ({**GOOD, "redirectUri": 7}, "redirectUri"), ("oops", "data has to be an object")])
 def test_data_of_no_use_is_told_and_counts_as_no_code(daemon, server, data, word):
     with Plugin(daemon) as plugin:
         command = plugin.command("getAuthCode")
@@ -50,6 +50,43 @@ def test_data_of_no_use_is_told_and_counts_as_no_code(daemon, server, data, word
         plugin.command("reAuthenticate")
         assert sent(server) == []
         assert word in plugin.publish("signedIn", data)["errorMessage"]
+
+
+def test_an_answer_whose_rest_is_no_answer_is_a_refusal(daemon):
+    with Plugin(daemon) as plugin:
+        command = plugin.command("getAuthCode")
+        plugin.send(commandId=command["commandId"], data=GOOD, errorMessage={})
+        told = plugin.reply()
+        assert (told["commandId"], code(told)) == (command["commandId"], "invalid_request")
+        plugin.command("reAuthenticate")
+
+
+def test_what_is_null_counts_as_left_out(daemon, server):
+    with Plugin(daemon) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        plugin.send(commandId=plugin.command("reAuthenticate")["commandId"], data=None, errorMessage=None, profile=None)
+        plugin.send(commandId=plugin.command("getAuthCode")["commandId"], data=new_code(daemon, server), errorMessage=None)
+        daemon.wait_state("fresh")
+
+
+def test_what_comes_of_a_login_anew_is_not_looked_at(daemon, server):
+    with Plugin(daemon) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        plugin.answer(plugin.command("reAuthenticate"), "oops")
+        bring(plugin, server)
+        daemon.wait_state("fresh")
+
+
+@pytest.mark.parametrize(("data", "text"), [
+    (None, "it does not say why"), ("oops", "it does not say why"), ({"errorMessage": 7, "message": "closed"}, "closed"),
+    ({"error": "access_denied"}, "access_denied"), ({"errorMessage": "first", "message": "then"}, "first")])
+def test_a_failure_that_is_told_badly_ends_the_sign_in_too(daemon, data, text):
+    with Plugin(daemon, commands=ALL) as plugin:
+        plugin.refuse(plugin.command("getAuthCode"))
+        waiter = ask_in_background(daemon, "auth.signIn")
+        plugin.command("signIn")
+        assert "data" in plugin.ask("authProvider.publish", event="signInFailed", data=data)
+        assert waiter.reply()["errorMessage"].endswith(": " + text)
 
 
 def test_who_cannot_sign_in_is_not_asked_to(daemon):
@@ -147,10 +184,20 @@ def test_answers_do_not_count_as_requests(server):
             command, = (line for line in lines if "command" in line)
             for _ in range(12):
                 connection.send_raw(b'{"commandId":"none of mine","data":{}}\n')
-                assert code(connection.reply()) == "invalid_request"
+            assert [code(connection.reply()) for _ in range(12)] == ["invalid_request"] * 8 + ["rate_limited"] * 4
             assert code(connection.ask("auth.getTokenInfo")) == "rate_limited"
             connection.send_raw(json.dumps({"commandId": command["commandId"], "data": new_code(daemon, server)}).encode() + b"\n")
             server.wait(lambda stats: stats["token_requests"] == 1)
+
+
+def test_answers_that_nobody_waits_for_are_counted(daemon, server):
+    with Plugin(daemon) as plugin:
+        before = daemon.ask("system.getStatus")["data"]["counters"]["requests"]
+        for _ in range(3):
+            plugin.send(commandId="none of mine")
+            assert code(plugin.reply()) == "invalid_request"
+        bring(plugin, server)
+        assert daemon.ask("system.getStatus")["data"]["counters"]["requests"] == before + 4
 
 
 # An assertion

@@ -1,5 +1,6 @@
 #include "proto/answered.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,22 +57,52 @@ START_TEST(escaped_id_goes_back_as_it_came)
 }
 END_TEST
 
-START_TEST(what_is_of_another_type_is_told)
+START_TEST(null_is_as_good_as_left_out)
 {
-	static const struct {
-		const char *line, *head, *word;
-	} wrong[] = {
-		{"{\"commandId\":null}", "{", "commandId"},
-		{"{\"commandId\":[1]}", "{", "commandId"},
-		{"{\"commandId\":1,\"data\":\"x\"}", "{\"commandId\":1,", "data"},
-		{"{\"commandId\":1,\"errorMessage\":{}}", "{\"commandId\":1,", "errorMessage"},
-		{"{\"commandId\":1,\"profile\":2}", "{\"commandId\":1,", "profile"},
-	};
+	ck_assert(take("{\"commandId\":\"3\",\"data\":{},\"errorMessage\":null,\"profile\":null}"));
+	ck_assert_str_eq(answered.data, "{}");
+	ck_assert_ptr_null(answered.failure);
+	ck_assert_ptr_null(answered.profile);
+	ck_assert_ptr_null(answered.useless);
+	ck_assert(take("{\"commandId\":\"3\",\"data\":null}"));
+	ck_assert_ptr_null(answered.data);
+	ck_assert(take("{\"commandId\":\"3\"}"));
+	ck_assert_ptr_null(answered.data);
+}
+END_TEST
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		ck_assert(!take(wrong[i].line));
-		ck_assert_ptr_nonnull(strstr(why, wrong[i].word));
-		expect_head(wrong[i].head);
+START_TEST(what_is_of_another_type_is_told_beside_the_command)
+{
+	ck_assert(take("{\"commandId\":1,\"errorMessage\":{}}"));
+	ck_assert_ptr_nonnull(strstr(answered.useless, "errorMessage"));
+	expect_head("{\"commandId\":1,");
+	ck_assert(take("{\"commandId\":1,\"profile\":2}"));
+	ck_assert_ptr_nonnull(strstr(answered.useless, "profile"));
+}
+END_TEST
+
+START_TEST(data_is_json_as_it_came)
+{
+	static const char *const texts[] = {"\"o\\\"ps\"", "7", "true", "[{\"a\":1}]", "\"\""};
+	char line[128];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		snprintf(line, sizeof(line), "{\"data\":%s,\"commandId\":\"1\"}", texts[i]);
+		ck_assert(take(line));
+		ck_assert_str_eq(answered.data, texts[i]);
+		ck_assert_uint_eq(answered.data_len, strlen(texts[i]));
+	}
+}
+END_TEST
+
+START_TEST(what_is_of_no_command_is_told)
+{
+	static const char *const lines[] = {"{\"commandId\":null}", "{\"commandId\":[1]}"};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		ck_assert(!take(lines[i]));
+		ck_assert_ptr_nonnull(strstr(why, "commandId"));
+		expect_head("{");
 	}
 }
 END_TEST
@@ -91,4 +122,5 @@ START_TEST(id_has_at_most_128_bytes)
 END_TEST
 
 UNIT_MAIN("answered", answer_holds_data, answer_tells_a_failure, escaped_id_goes_back_as_it_came,
-	what_is_of_another_type_is_told, id_has_at_most_128_bytes)
+	null_is_as_good_as_left_out, what_is_of_another_type_is_told_beside_the_command,
+	data_is_json_as_it_came, what_is_of_no_command_is_told, id_has_at_most_128_bytes)
