@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "core/answer.h"
 #include "core/settings.h"
@@ -77,6 +79,32 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 	grant_result_done(&result);
 }
 
+/* How much of a URL, as curl_url() has it, says where it leads; the scheme's own port does not. */
+static size_t origin_len(const char *url)
+{
+	const char *port = strncasecmp(url, "https:", strlen("https:")) == 0 ? ":443" : ":80";
+	size_t scheme = strcspn(url, ":") + strlen("://");
+	size_t len = scheme + strcspn(url + scheme, "/?");
+	size_t port_len = strlen(port);
+
+	return strncmp(url + len - port_len, port, port_len) == 0 ? len - port_len : len;
+}
+
+static bool have_one_origin(const char *url, const char *other)
+{
+	size_t len = origin_len(url);
+
+	return other && origin_len(other) == len && strncasecmp(url, other, len) == 0;
+}
+
+/* The gateway's socket, which leads to the gateway alone. */
+static const char *socket_for(const struct settings *settings, const char *url)
+{
+	return have_one_origin(url, settings->token_url) || have_one_origin(url, settings->api_url)
+		       ? settings->unix_socket
+		       : NULL;
+}
+
 int sender_send(struct sender *sender, const struct grant_request *request,
 	const struct sender_order *order, struct sending **ret_sending)
 {
@@ -93,7 +121,7 @@ int sender_send(struct sender *sender, const struct grant_request *request,
 		&(struct http_request){
 			.method = request->method,
 			.url = request->url,
-			.unix_socket = settings->unix_socket,
+			.unix_socket = socket_for(settings, request->url),
 			.ca_file = settings->ca_file,
 			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
 			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,

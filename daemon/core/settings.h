@@ -82,7 +82,7 @@ struct settings {
 	struct access_rules *allow; /* NULL where there is no allow */
 	/* for the HTTP client; core only carries them */
 	char *ca_file;     /* NULL: the system's */
-	char *unix_socket; /* the gateway's, instead of TCP */
+	char *unix_socket; /* the gateway's, instead of TCP to token_url and api_url */
 	char *proxy_url;   /* http, https or socks5h; NULL: none, as for loopback always */
 	char *proxy_username;
 	char *no_proxy; /* hosts as CURLOPT_NOPROXY has them */

@@ -176,6 +176,21 @@ def test_a_gateway_socket_for_all_profiles_stands_in_its_section(world):
         daemon.wait_state("fresh")
 
 
+def test_what_is_not_the_gateways_is_not_sent_to_its_socket(world):
+    world.server.client("past", "demo-secret")
+    config = at(world.server, world.nginx, "default", "plain", client_id="past", gateway_protocol="http", gateway_host="localhost",
+                gateway_port=None, gateway_path_params_login="genesys/login", revocation_url=world.server.http + "/oauth/revoke",
+                gateway_unix_socket=world.nginx.directory.path("plain.sock"),
+                allow="user:root (auth.getJwtToken, auth.logout, auth.refresh)")
+    with Daemon(config) as daemon:
+        daemon.wait_state("fresh")
+        assert daemon.ask("auth.logout")["data"]["revoked"]
+        daemon.write_config(config.replace(world.server.http, "http://LOCALHOST:80/genesys/login"))
+        assert "data" in daemon.ask("system.reload")
+        assert "data" in daemon.ask("auth.refresh")
+        assert daemon.ask("auth.logout")["data"]["revoked"]
+
+
 def test_a_key_that_was_mended_is_taken_at_the_next_reload(world):
     def config(key):
         return f"[tls]\nca_file = {world.pki.ca}\n" + at(
