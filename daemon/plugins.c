@@ -18,8 +18,9 @@
 #include "io/process.h"
 
 enum {
-	WORDS_MAX = 64,    /* a program and its arguments */
-	PROGRAM_MAX = 128, /* bytes of its name that are told */
+	WORDS_MAX = 64,      /* a program and its arguments */
+	PROGRAM_MAX = 128,   /* bytes of its name that are told */
+	GRACE_MS = 5 * 1000, /* from SIGTERM to SIGKILL */
 };
 
 /* A program, or a session that was one's. */
@@ -53,7 +54,7 @@ static void on_session_ended(struct session_tie *tie)
 
 	plugin->session = NULL;
 	if (plugin->process) {
-		process_end(plugin->process);
+		process_end(plugin->process, GRACE_MS);
 	} else {
 		plugin_free(plugin);
 	}
@@ -161,7 +162,7 @@ struct session *plugins_start(
 	if (!serve(plugins, plugin, ends[0])) {
 		snprintf(why, why_size, "there are too many connections to the daemon");
 		close(ends[0]);
-		process_end(plugin->process); /* whose end frees the plugin */
+		process_end(plugin->process, GRACE_MS); /* whose end frees the plugin */
 		return NULL;
 	}
 	log_message(LOG_LEVEL_DEBUG, plugin->profile,

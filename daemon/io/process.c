@@ -48,9 +48,9 @@ static void on_grace(evutil_socket_t fd, short what, void *context)
 	kill_group(context, SIGKILL);
 }
 
-void process_end(struct process *process)
+void process_end(struct process *process, int grace_ms)
 {
-	static const struct timeval grace = {.tv_sec = PROCESS_GRACE_S};
+	const struct timeval grace = {grace_ms / 1000, grace_ms % 1000 * 1000};
 
 	if (!evtimer_pending(process->grace, NULL)) {
 		kill_group(process, SIGTERM);

@@ -10,8 +10,6 @@
 struct event_base;
 struct process;
 
-enum { PROCESS_GRACE_S = 5 /* from SIGTERM to SIGKILL */ };
-
 /*
  * Starts argv[0], a path; fd becomes its standard input and output, standard error is ours, and it
  * has no other descriptor. ended() is told how it ended, as waitpid(2) has it; all that is left of
@@ -21,8 +19,8 @@ enum { PROCESS_GRACE_S = 5 /* from SIGTERM to SIGKILL */ };
 int process_start(struct event_base *base, char *const argv[], char *const environment[], int fd,
 	void (*ended)(void *context, int status), void *context, struct process **ret_process);
 
-/* Ends the group: SIGTERM now, SIGKILL after the grace. ended() is still told. */
-void process_end(struct process *process);
+/* Ends the group: SIGTERM now, SIGKILL after grace_ms; once is enough. ended() is still told. */
+void process_end(struct process *process, int grace_ms);
 
 /* Forgets it, and kills what is left of it, which nobody waits for then; takes NULL. */
 void process_free(struct process *process);

@@ -13,6 +13,9 @@
 
 #include "cases.h"
 
+/* Far beyond the time that a test may take. */
+enum { LONG_MS = 1000 * 1000 };
+
 static struct event_base *base;
 static struct process *process;
 static int ends[2];
@@ -173,7 +176,7 @@ START_TEST(its_group_is_asked_to_end)
 	ck_assert_int_gt(process_pid(process), 0);
 	ck_assert_int_eq(getpgid(process_pid(process)), process_pid(process));
 	child = atoi(first_output());
-	process_end(process);
+	process_end(process, LONG_MS);
 	event_base_dispatch(base);
 	ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
 	wait_gone(child);
@@ -184,8 +187,8 @@ START_TEST(one_that_does_not_end_is_killed)
 {
 	ck_assert_int_eq(start("trap '' TERM; echo x; while :; do sleep 1; done"), 0);
 	ck_assert_str_eq(first_output(), "x\n");
-	process_end(process);
-	process_end(process); /* which changes nothing */
+	process_end(process, 1);
+	process_end(process, LONG_MS); /* which changes nothing */
 	event_base_dispatch(base);
 	ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
 }
