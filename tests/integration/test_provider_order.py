@@ -1,12 +1,14 @@
 """The order in which a provider is asked: at each step one that answers, refuses, hangs, dies, is late, answers twice or for
 another profile; and what becomes of callers, of a valid token and of those who listen meanwhile."""
 
+import contextlib
 import json
 import signal
 
 import pytest
 
 from callers import code, status, wait_until
+from cases import each_at_once
 from daemon import PACE, Daemon
 from plugin import (ALL, REDIRECT_URI, WITHOUT_SIGN_IN, Plugin, ask_in_background, bring, expect_login_required, new_code,
                     section, sent, serving)
@@ -27,10 +29,16 @@ STEPS = {
 }
 
 
-@pytest.fixture
-def server():
+@contextlib.contextmanager
+def login_server():
     with Sandbox() as sandbox:
         sandbox.client("app", auth="none", pkce=True, refresh_tokens="rotated")
+        yield sandbox
+
+
+@pytest.fixture
+def server():
+    with login_server() as sandbox:
         yield sandbox
 
 
@@ -167,76 +175,81 @@ class Step:
             assert "data" in again.reply()
 
 
+@contextlib.contextmanager
+def at_step(name, **keys):
+    """A world of its own, gone as far as that step."""
+    with login_server() as server, serving(server, **keys) as daemon:
+        yield Step(name, daemon, server)
+
+
 def short(step):
     """The setting by which the step's command has little time."""
     return {"auth_code_timeout" if STEPS[step][0] == "getAuthCode" else "sign_in_timeout": SHORT_S}
 
 
-each_step = pytest.mark.parametrize("name", STEPS)
+each_step = each_at_once(STEPS)
 
 
 @each_step
-def test_one_that_answers_is_taken_at_its_word(daemon, server, name):
-    step = Step(name, daemon, server)
-    step.expect_same()
-    step.plugin.answer(step.command, step.data())
-    step.expect(step.success)
+def test_one_that_answers_is_taken_at_its_word(name):
+    with at_step(name) as step:
+        step.expect_same()
+        step.plugin.answer(step.command, step.data())
+        step.expect(step.success)
 
 
 @each_step
-def test_one_that_refuses_is_followed_by_what_is_left_to_try(daemon, server, name):
-    step = Step(name, daemon, server)
-    step.plugin.refuse(step.command)
-    step.expect(step.failure)
+def test_one_that_refuses_is_followed_by_what_is_left_to_try(name):
+    with at_step(name) as step:
+        step.plugin.refuse(step.command)
+        step.expect(step.failure)
 
 
 @each_step
-def test_one_that_hangs_has_its_time_and_no_more(server, name):
-    with serving(server, **short(name)) as daemon:
-        step = Step(name, daemon, server)
+def test_one_that_hangs_has_its_time_and_no_more(name):
+    with at_step(name, **short(name)) as step:
         step.expect_same()
         step.expect(step.failure)
 
 
 @each_step
-def test_one_that_dies_is_waited_for_only_where_it_may_come_back(daemon, server, name):
-    step = Step(name, daemon, server)
-    step.plugin.close()
-    step.expect(step.death)
+def test_one_that_dies_is_waited_for_only_where_it_may_come_back(name):
+    with at_step(name) as step:
+        step.plugin.close()
+        step.expect(step.death)
 
 
 @each_step
-def test_one_that_is_late_is_told_so_and_changes_nothing(server, name):
-    with serving(server, **short(name)) as daemon:
-        step = Step(name, daemon, server)
+def test_one_that_is_late_is_told_so_and_changes_nothing(name):
+    with at_step(name, **short(name)) as step:
         if step.failure == "reAuthenticate":
             step.plugin.commands.append(step.plugin.command("reAuthenticate"))
         else:
-            wait_until(lambda: status(daemon)["counters"]["waiting"] == 0, timeout=SHORT_S + 10)
+            wait_until(lambda: status(step.daemon)["counters"]["waiting"] == 0, timeout=SHORT_S + 10)
         step.plugin.answer(step.command, step.data())
         step.expect_told(step.command, "has had its time")
         step.expect(step.failure)
 
 
 @each_step
-def test_one_that_answers_twice_is_heard_once(daemon, server, name):
-    step = Step(name, daemon, server)
-    step.plugin.answer(step.command, step.data())
-    step.plugin.answer(step.command, step.data())
-    step.expect_told(step.command, "has been answered")
-    step.expect(step.success)
+def test_one_that_answers_twice_is_heard_once(name):
+    with at_step(name) as step:
+        step.plugin.answer(step.command, step.data())
+        step.plugin.answer(step.command, step.data())
+        step.expect_told(step.command, "has been answered")
+        step.expect(step.success)
 
 
 @each_step
-def test_one_that_answers_for_another_profile_is_told_so_and_may_answer_still(daemon, server, name):
-    step = Step(name, daemon, server)
-    step.plugin.send(commandId=step.command["commandId"], data=step.data(), profile="another")
-    step.expect_told(step.command, "is for profile default")
-    step.plugin.send(commandId=step.command["commandId"] + "0", data=step.data())
-    assert code(step.plugin.reply()) == "invalid_request"
-    step.expect_same()
-    step.plugin.send(commandId=step.command["commandId"], data=step.data(), profile="default")
-    step.expect(step.success)
+def test_one_that_answers_for_another_profile_is_told_so_and_may_answer_still(name):
+    with at_step(name) as step:
+        step.plugin.send(commandId=step.command["commandId"], data=step.data(), profile="another")
+        step.expect_told(step.command, "is for profile default")
+        step.plugin.send(commandId=step.command["commandId"] + "0", data=step.data())
+        assert code(step.plugin.reply()) == "invalid_request"
+        step.expect_same()
+        step.plugin.send(commandId=step.command["commandId"], data=step.data(), profile="default")
+        step.expect(step.success)
 
 
 # What else may come
@@ -270,14 +283,14 @@ def test_callers_wait_their_own_time_and_what_comes_later_is_kept(server):
 
 
 def test_what_took_too_long_is_told_with_its_time(server):
-    with serving(server, auth_code_timeout=SHORT_S, sign_in_timeout=SHORT_S) as daemon, Plugin(daemon) as plugin:
+    with serving(server, auth_code_timeout=1, sign_in_timeout=2) as daemon, Plugin(daemon) as plugin:
         plugin.command("getAuthCode")
         plugin.command("reAuthenticate")
-        expect_login_required(daemon, f"reAuthenticate (there was no answer within {SHORT_S} seconds)")
+        expect_login_required(daemon, "reAuthenticate (there was no answer within 2 seconds)")
 
 
 def test_one_that_leaves_to_sign_in_and_does_not_come_back_has_not(server):
-    with serving(server, sign_in_timeout=SHORT_S) as daemon:
+    with serving(server, sign_in_timeout=2 * PACE) as daemon:
         plugin = Plugin(daemon)
         plugin.refuse(plugin.command("getAuthCode"))
         plugin.command("reAuthenticate")
