@@ -12,6 +12,7 @@ import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, ask_as
 from daemon import Daemon, profile
+from login import Browser, Login, sent_off, way_back
 from plugin import REDIRECT_URI, sent, serving
 from sandbox import Sandbox
 
@@ -22,6 +23,7 @@ INSTALLED = "/usr/share/doc/gctokend/examples"
 # What stands in the examples for the reader's own.
 AUTHORIZE_URL, CLIENT = "https://login.example.com/authorize", " gctokend "
 DEPLOYMENT = "0a1b2c3d-0000-4000-8000-000000000000"
+CRM = "7f0e5c1a-0000-4000-8000-00000000abcd"
 
 
 def read(name):
@@ -50,6 +52,7 @@ def server():
     with Sandbox() as sandbox:
         sandbox.client("app", auth="none", pkce=True, refresh_tokens="rotated")
         sandbox.client(DEPLOYMENT, auth="none", refresh_tokens="kept")
+        sandbox.client(CRM, auth="none", pkce=True, refresh_tokens="rotated")
         yield sandbox
 
 
@@ -133,6 +136,28 @@ def test_a_provider_as_a_service_works_as_it_is_shown(server):
         with started(*own(command, server).replace("/run/gctokend/gctokend.sock", daemon.socket).split()):
             daemon.wait_state("fresh", "brand", timeout=30)
             assert server.check(daemon.get("brand"))["client_id"] == DEPLOYMENT
+
+
+# Sign-ins
+
+
+@NEEDS_ROOT
+def test_a_person_signs_in_and_out_with_the_rule_and_the_commands_that_are_shown(server):
+    config = gateway(server) + block_with("README.md", "[profile crm]").replace("user:ann", f"user:{ALICE}")
+    shown = block_with("README.md", "gctoken login crm", "gctoken logout crm")
+    login_words, logout_words = (line.split("#")[0].split() for line in shown.splitlines())
+    assert (login_words[:2], logout_words[:2]) == (["gctoken", "login"], ["gctoken", "logout"])
+    with Daemon(config) as daemon:
+        with Login(daemon, *login_words[2:], user=ALICE) as login:
+            browser = Browser()
+            assert browser.get(way_back(server, sent_off(login, browser))).status == 200
+            assert login.wait() == 0, login.err
+        token = ask_as(daemon, ALICE, "auth.getJwtToken", {"profile": "crm"})["data"]["jwtToken"]
+        daemon.secrets.add(token)
+        assert server.check(token)["client_id"] == CRM
+        done = daemon.gctoken(*logout_words[1:], user=ALICE, group=ALICE, extra_groups=[])
+        assert (done.returncode, done.stdout) == (0, "Logged out, and at the login server too.\n"), done.stderr
+        assert not server.check(token)["active"]
 
 
 # Clients
