@@ -1,18 +1,21 @@
-"""No code, verifier, nonce, id token, refresh token or assertion stands in a log, in an argument of any process, in an event or
-in what the daemon tells of its profiles, whichever way they came and whatever the login server says of them."""
+"""No code, verifier, nonce, id token, refresh token, assertion, device code or implicit token stands in a log, in an argument of
+any process, in an event or in what the daemon tells of its profiles, whichever way they came and whatever the login server says
+of them."""
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import subprocess
+import tempfile
 import urllib.parse
 
-import pytest
-
 from callers import code, wait_until
+from cases import each_at_once
 from daemon import Daemon, profile
+from login import Browser, Login, query_of, sent_off, way_back
 from messenger import deployment
 from plugin import ALL, REDIRECT_URI, VERIFIER, Plugin, ask_in_background, new_code, section
 from sandbox import Sandbox
@@ -20,7 +23,9 @@ from sandbox import Sandbox
 EXAMPLE = pathlib.Path(__file__).parents[1] / "plugins" / "provider.py"
 ASSERTION = base64.b64encode(b"<saml:Assertion>this is only known to those who sign in</saml:Assertion>?>").decode()
 # What is secret in token requests, in forms and in the messenger's JSON.
-FIELDS = {"code", "code_verifier", "codeVerifier", "nonce", "idToken", "refresh_token", "refreshToken", "assertion"}
+FIELDS = {"code", "code_verifier", "codeVerifier", "nonce", "idToken", "refresh_token", "refreshToken", "assertion",
+          "device_code"}
+FORMATS = ["text", "json"]
 
 
 class World:
@@ -45,6 +50,7 @@ class World:
                           for name, value in holder.items() if name in FIELDS})
         for session in self.server.sessions():
             self.bearing({token["refresh_token"] for token in session["refresh_tokens"]})
+        self.bearing({device["device_code"] for device in self.server.devices()})
 
     def check_arguments(self):
         """No process of this machine has one in its arguments or, where it can be read, in its environment."""
@@ -68,6 +74,8 @@ class World:
         self.daemon.secrets |= forms
 
 
+# Where gctoken login listens: a port of its own on localhost.
+BACK = "http://localhost/back"
 TIMES = {"auth_code_timeout": 300, "sign_in_timeout": 3600, "refresh_token_wait_max": 300}
 
 
@@ -80,6 +88,9 @@ def config_of(server, log_format, log_file):
         "[reauthentication]\n", *(f"{key} = {value}\n" for key, value in TIMES.items()),
         section(server, "pkce", "app"),
         section(server, "started", "started", auth_provider_command=command),
+        section(server, "browser", "browser", redirect_uri=BACK),
+        section(server, "implicit", "browser", grant="implicit", token_url=None, redirect_uri=BACK),
+        profile(server, "tv", "tv", None, grant="device", device_authorization_url=server.http + "/oauth/device_authorization"),
         profile(server, "web", "web", "s3cret!", grant="authorization_code", redirect_uri=REDIRECT_URI,
                 authorize_url=server.http + "/oauth/authorize"),
         deployment(server, "brand", "brand"), deployment(server, "openid", "openid"),
@@ -87,27 +98,30 @@ def config_of(server, log_format, log_file):
                 allow="user:root (authProvider.register, auth.getJwtToken, auth.refresh, auth.signIn, auth.logout)")])
 
 
-@pytest.fixture(params=["text", "json"])
-def world(request, tmp_path):
-    log, watched = tmp_path / "log", tmp_path / "watched"
-    with Sandbox() as server:
-        for name in ("app", "started"):
+@contextlib.contextmanager
+def world_of(log_format):
+    with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        log, watched = directory / "log", directory / "watched"
+        server = stack.enter_context(Sandbox())
+        for name in ("app", "started", "browser"):
             server.client(name, auth="none", pkce=True, refresh_tokens="rotated")
         server.client("web", "s3cret!", refresh_tokens="kept")
         for name in ("brand", "openid"):
             server.client(name, auth="none", refresh_tokens="kept")
         server.client("saml", "s3cret!", assertion=ASSERTION, org_name="acme")
-        with Daemon(config_of(server, request.param, log), log_level=None) as daemon, \
-                open(watched, "wb") as output:
-            daemon.log_files.append(log)
-            command = [os.environ["GCTOKEN"], "watch", "--json", "--socket", daemon.socket]
+        server.client("tv", auth="none", refresh_tokens="rotated", device_interval=1)
+        daemon = stack.enter_context(Daemon(config_of(server, log_format, log), log_level=None))
+        daemon.log_files.append(log)
+        command = [os.environ["GCTOKEN"], "watch", "--json", "--socket", daemon.socket]
+        with open(watched, "wb") as output:
             watch = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-            try:
-                wait_until(lambda: watched.stat().st_size > 0)
-                yield World(daemon, server, watched)
-            finally:
-                watch.terminate()
-                watch.wait()
+        try:
+            wait_until(lambda: watched.stat().st_size > 0)
+            yield World(daemon, server, watched)
+        finally:
+            watch.terminate()
+            watch.wait()
 
 
 def bring_code(world, client):
@@ -195,22 +209,87 @@ def signs_in(world, name, client, bring):
         world.check_arguments()
 
 
-@pytest.mark.parametrize("name", WAYS)
-def test_nothing_of_a_sign_in_is_told(world, name):
-    signs_in(world, name, *WAYS[name])
-    world.daemon.ask("auth.logout", {"profile": name})
+def check_log(world):
+    """It is not that nothing was told."""
     world.check_said()
     log = world.daemon.log()
-    assert "POST http" in log and "***" in log  # it is not that nothing was told
+    assert "POST http" in log and "***" in log
 
 
-def test_nothing_of_what_a_started_provider_brings_is_told(world):
-    daemon, server = world.daemon, world.server
-    daemon.wait_state("fresh", "started", timeout=30)
-    world.check_arguments()  # the provider is still there
-    server.end(server.sessions("started")[-1]["refresh_tokens"][-1]["refresh_token"])
-    assert "data" in daemon.ask("auth.refresh", {"profile": "started"})
-    assert "data" in daemon.ask("auth.signIn", {"profile": "started"})
-    world.check_arguments()
-    assert len(server.sessions("started")) == 3
-    world.check_said()
+@each_at_once(itertools.product(FORMATS, WAYS))
+def test_nothing_of_a_sign_in_is_told(log_format, name):
+    with world_of(log_format) as world:
+        signs_in(world, name, *WAYS[name])
+        world.daemon.ask("auth.logout", {"profile": name})
+        check_log(world)
+
+
+@each_at_once(FORMATS)
+def test_nothing_of_what_a_started_provider_brings_is_told(log_format):
+    with world_of(log_format) as world:
+        daemon, server = world.daemon, world.server
+        daemon.wait_state("fresh", "started", timeout=30)
+        world.check_arguments()  # the provider is still there
+        server.end(server.sessions("started")[-1]["refresh_tokens"][-1]["refresh_token"])
+        assert "data" in daemon.ask("auth.refresh", {"profile": "started"})
+        assert "data" in daemon.ask("auth.signIn", {"profile": "started"})
+        world.check_arguments()
+        assert len(server.sessions("started")) == 3
+        world.check_said()
+
+
+@each_at_once(FORMATS)
+def test_nothing_of_a_sign_in_with_a_browser_is_told(log_format):
+    with world_of(log_format) as world, Login(world.daemon, "browser") as login:
+        browser = Browser()
+        back = way_back(world.server, sent_off(login, browser))
+        world.bearing([query_of(back)["code"]])
+        world.check_arguments()
+        assert browser.get(back).status == 200
+        assert login.wait() == 0
+        world.said += [login.out, login.err]
+        world.check_arguments()
+        assert "data" in world.daemon.ask("auth.refresh", {"profile": "browser"})
+        verifiers = [request["fields"]["code_verifier"] for request in world.server.requests("browser")
+                     if "code_verifier" in request["fields"]]
+        assert len(verifiers) == 1 and verifiers[0] in world.secrets
+        check_log(world)
+
+
+@each_at_once(FORMATS)
+def test_nothing_of_a_token_that_a_browser_brings_is_told(log_format):
+    with world_of(log_format) as world, Login(world.daemon, "implicit") as login:
+        browser, token = Browser(), f"t0ken-in-a-fragment+/%= &{log_format}"
+        world.bearing([token])
+        asked = query_of(sent_off(login, browser))
+        world.check_arguments()
+        body = urllib.parse.urlencode({"access_token": token, "expires_in": 3600, "state": asked["state"]})
+        page = browser.get(asked["redirect_uri"], "POST", body, **{
+            "Content-Type": "application/x-www-form-urlencoded", "Origin": asked["redirect_uri"].removesuffix("/back")})
+        assert page.status == 200 and login.wait() == 0
+        world.said += [login.out, login.err, page.text]
+        assert world.daemon.get("implicit") == token
+        world.check_arguments()
+        world.check_said()
+
+
+@each_at_once(FORMATS)
+def test_nothing_of_a_sign_in_by_a_code_is_told(log_format):
+    with world_of(log_format) as world:
+        daemon, server = world.daemon, world.server
+        command = [os.environ["GCTOKEN"], "login", "--device", "tv", "--socket", daemon.socket]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True) as login:
+            try:
+                wait_until(lambda: server.devices() and server.devices()[-1]["polls"] > 0)
+                world.check_arguments()
+                server.decide(server.devices()[-1]["user_code"])
+                said, _ = login.communicate()
+            finally:
+                login.kill()
+        assert login.returncode == 0
+        world.said.append(said)
+        world.check_arguments()
+        assert "data" in daemon.ask("auth.refresh", {"profile": "tv"})
+        assert server.devices()[-1]["device_code"] in world.secrets
+        check_log(world)
