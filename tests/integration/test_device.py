@@ -1,5 +1,6 @@
 """Profiles with grant = device (RFC 8628): somebody signs in elsewhere with a code, and the daemon asks until they have."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from callers import ALICE, BOB, NEEDS_ROOT, ask_as, code, wait_until
+from cases import each_at_once
 from daemon import PACE, SLOWNESS, Daemon, check_config, profile
 from fdstore import FdStore
 from plugin import ask_in_background
@@ -20,10 +22,31 @@ INTERVAL_S = 1
 SLOW_DOWN_S = 5
 
 
-@pytest.fixture
-def server():
+@contextlib.contextmanager
+def login_server():
     with Sandbox() as sandbox:
         register(sandbox)
+        yield sandbox
+
+
+@contextlib.contextmanager
+def serving(server):
+    with Daemon(section(server)) as running:
+        running.wait_state("login_required")
+        yield running
+        conceal(running, server)
+
+
+@contextlib.contextmanager
+def world():
+    """A server and its daemon, for one case of several."""
+    with login_server() as server, serving(server) as daemon:
+        yield server, daemon
+
+
+@pytest.fixture
+def server():
+    with login_server() as sandbox:
         yield sandbox
 
 
@@ -38,10 +61,8 @@ def section(server, name="default", **keys):
 
 @pytest.fixture
 def daemon(server):
-    with Daemon(section(server)) as running:
-        running.wait_state("login_required")
+    with serving(server) as running:
         yield running
-        conceal(running, server)
 
 
 def conceal(daemon, server):
@@ -131,23 +152,24 @@ def test_scope_and_client_go_with_the_request(server):
         assert server.requests("tv")[-1]["auth"] == "basic"
 
 
-@pytest.mark.parametrize(("decision", "clause"), [("deny", "denied the sign-in"), ("expire", "before the code expired")])
-def test_a_sign_in_that_fails_says_why_and_changes_nothing(server, daemon, decision, clause):
-    codes = begin(daemon)
-    server.decide(codes["userCode"], decision)
-    for _ in range(2):
-        reply = end(daemon, codes["userCode"])
-        assert code(reply) == "login_required" and clause in reply["errorMessage"]
-    assert daemon.info()["state"] == "login_required"
-    # Another one begins anew.
-    again = begin(daemon)
-    assert again["userCode"] != codes["userCode"]
-    server.decide(again["userCode"])
-    assert "data" in end(daemon, again["userCode"])
+@each_at_once([("deny", "denied the sign-in"), ("expire", "before the code expired")])
+def test_a_sign_in_that_fails_says_why_and_changes_nothing(decision, clause):
+    with world() as (server, daemon):
+        codes = begin(daemon)
+        server.decide(codes["userCode"], decision)
+        for _ in range(2):
+            reply = end(daemon, codes["userCode"])
+            assert code(reply) == "login_required" and clause in reply["errorMessage"]
+        assert daemon.info()["state"] == "login_required"
+        # Another one begins anew.
+        again = begin(daemon)
+        assert again["userCode"] != codes["userCode"]
+        server.decide(again["userCode"])
+        assert "data" in end(daemon, again["userCode"])
 
 
 def test_codes_that_expire_are_told_though_the_server_says_nothing(server):
-    register(server, device_interval=60, device_expires_in=3)
+    register(server, device_interval=60, device_expires_in=2)
     with Daemon(section(server)) as daemon:
         codes = begin(daemon)
         reply = end(daemon, codes["userCode"])
@@ -182,17 +204,18 @@ def test_the_server_is_asked_as_often_as_it_says_and_less_when_it_says_so(server
     assert server.devices()[0]["early"] == 0
 
 
-@pytest.mark.parametrize("fault", [
+@each_at_once([
     {"status": 503}, {"close": "before_headers"}, {"close": "within_body"}, {"preset": "html"}, {"reset": True},
     {"preset": "genesys_rate_limit"}])
-def test_a_poll_that_brings_no_word_is_repeated_later(server, daemon, fault):
-    codes = begin(daemon)
-    server.rule({"match": {"client_id": "tv"}, "times": 1, **fault})
-    waiter = ask_in_background(daemon, AUTHORIZE, userCode=codes["userCode"])
-    wait_until(lambda: server.requests("tv"))
-    server.decide(codes["userCode"])
-    assert "data" in waiter.reply()
-    assert [gap >= 2 * INTERVAL_S for gap in poll_gaps(server)] == [True]
+def test_a_poll_that_brings_no_word_is_repeated_later(fault):
+    with world() as (server, daemon):
+        codes = begin(daemon)
+        server.rule({"match": {"client_id": "tv"}, "times": 1, **fault})
+        waiter = ask_in_background(daemon, AUTHORIZE, userCode=codes["userCode"])
+        wait_until(lambda: server.requests("tv"))
+        server.decide(codes["userCode"])
+        assert "data" in waiter.reply()
+        assert [gap >= 2 * INTERVAL_S for gap in poll_gaps(server)] == [True]
 
 
 def test_a_token_that_is_lost_on_its_way_needs_another_sign_in(server, daemon):
@@ -210,17 +233,18 @@ def test_a_refusal_of_the_client_ends_it(server, daemon):
     assert code(reply) == "upstream_rejected" and "invalid_client" in reply["errorMessage"]
 
 
-@pytest.mark.parametrize(("fault", "expected"), [
+@each_at_once([
     ({"status": 503}, "upstream_unavailable"), ({"close": "before_headers"}, "upstream_unavailable"),
     ({"preset": "html"}, "upstream_unavailable"), ({"status": 200, "body": "{}"}, "upstream_unavailable"),
     ({"error": "unauthorized_client"}, "upstream_rejected"), ({"status": 302, "redirect": "/x"}, "upstream_unavailable"),
 ])
-def test_a_server_that_gives_no_codes_is_told(server, daemon, fault, expected):
-    server.rule({"match": {"path": PATH}, "times": 1, **fault})
-    reply = daemon.ask(CODES)
-    assert code(reply) == expected
-    wait_until(lambda: "data" in daemon.ask(CODES))
-    assert server.stats()["other_requests"] == 2  # not at once, and however often it was asked for
+def test_a_server_that_gives_no_codes_is_told(fault, expected):
+    with world() as (server, daemon):
+        server.rule({"match": {"path": PATH}, "times": 1, **fault})
+        reply = daemon.ask(CODES)
+        assert code(reply) == expected
+        wait_until(lambda: "data" in daemon.ask(CODES))
+        assert server.stats()["other_requests"] == 2  # not at once, and however often it was asked for
 
 
 def test_codes_that_are_late_are_told_to_those_who_ask_again(server):
@@ -273,7 +297,7 @@ def test_nothing_is_asked_any_more_once_nobody_waits(server, daemon):
         wait_until(lambda: polls(server) > 0)
     daemon.wait_log("nobody waits for it any more")
     asked = polls(server)
-    time.sleep(3 * INTERVAL_S)
+    time.sleep(2 * INTERVAL_S)
     assert polls(server) == asked
     reply = daemon.ask(AUTHORIZE, {"userCode": codes["userCode"]})
     assert code(reply) == "login_required" and "given up" in reply["errorMessage"]
@@ -292,9 +316,10 @@ def test_a_logout_ends_it(server, daemon):
     assert end(daemon, again["userCode"])["data"]["state"] == "fresh"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_sign_in_outlives_the_daemon(server, number):
-    with FdStore() as manager, Daemon(section(server), environment=manager.environment) as daemon:
+@each_at_once([signal.SIGTERM, signal.SIGKILL])
+def test_a_sign_in_outlives_the_daemon(number):
+    with login_server() as server, FdStore() as manager, \
+            Daemon(section(server), environment=manager.environment) as daemon:
         daemon.wait_state("login_required")
         codes = begin(daemon)
         manager.restart(daemon, number)
@@ -362,7 +387,7 @@ def test_gctoken_prints_where_to_sign_in_and_waits(server, daemon):
 def test_gctoken_waits_beyond_what_the_daemon_lets_callers_wait(server):
     with Daemon(section(server, refresh_token_wait_max=1)) as daemon, Login(daemon, "--json") as login:
         user_code = login.prompt(server)
-        wait_until(lambda: polls(server) >= 3)
+        wait_until(lambda: polls(server) >= 2)  # a second has passed
         server.decide(user_code)
         status, out, err = login.wait()
         assert (status, err) == (0, "") and json.loads(out)["state"] == "fresh"
@@ -395,7 +420,7 @@ def test_gctoken_leaves_nothing_behind_when_it_is_interrupted(server, daemon):
     daemon.wait_log("nobody waits for it any more")
     asked = polls(server)
     server.decide(user_code)
-    time.sleep(3 * INTERVAL_S)
+    time.sleep(2 * INTERVAL_S)
     assert polls(server) == asked and daemon.info()["state"] == "login_required"
 
 

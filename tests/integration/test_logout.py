@@ -1,6 +1,7 @@
 """auth.logout and gctoken logout: token and session are forgotten, and revoked where the server knows how."""
 
 import contextlib
+import itertools
 import json
 import os
 import time
@@ -9,6 +10,7 @@ import urllib.parse
 import pytest
 
 from callers import ALICE, NEEDS_ROOT, ask_as, code, wait_until
+from cases import each_at_once
 from daemon import PACE, SLOWNESS, Daemon, profile
 from logouts import (LOGOUT, RFC_7009, TOKENS_ME, agent, check_logged_out, code_for, dead, deployment, logout, machine,
                      person, register, remember, revocations, running, sign_in, silence)
@@ -19,24 +21,30 @@ FOR_EVER_MS = 600000
 FLIGHT_MS = 1500 * PACE  # in which others are to come
 
 
-@pytest.fixture
-def server():
+@contextlib.contextmanager
+def login_server():
     with Sandbox() as sandbox:
         register(sandbox)
+        yield sandbox
+
+
+@pytest.fixture
+def server():
+    with login_server() as sandbox:
         yield sandbox
 
 
 # What is revoked
 
 
-@pytest.mark.parametrize("section,requests", [
+@each_at_once([
     (machine, [("DELETE", TOKENS_ME, 200)]),
     (deployment, [("DELETE", REVOKE, 204)]),
     (person, [("POST", RFC_7009, 200), ("POST", RFC_7009, 200)]),
     (agent, [("DELETE", TOKENS_ME, 200)]),
 ])
-def test_token_and_session_are_gone_here_and_there(server, section, requests):
-    with running(server, section) as daemon:
+def test_token_and_session_are_gone_here_and_there(section, requests):
+    with login_server() as server, running(server, section) as daemon:
         token = daemon.get()
         data = logout(daemon)
         assert (data["state"], data["revoked"], data["revocationError"]) == ("login_required", True, None)
@@ -119,9 +127,9 @@ def test_a_jwt_that_has_passed_is_renewed_first(server):
         check_logged_out(daemon)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_session_that_has_ended_at_the_server_is_as_good_as_revoked(server, status):
-    with running(server, deployment) as daemon:
+@each_at_once([400, 401, 403])
+def test_a_session_that_has_ended_at_the_server_is_as_good_as_revoked(status):
+    with login_server() as server, running(server, deployment) as daemon:
         server.rules([{"match": {"path": REVOKE}, "status": 401}, {"match": {"path": REFRESH}, "status": status}])
         data = logout(daemon)
         assert (data["revoked"], data["revocationError"]) == (True, None)
@@ -155,12 +163,12 @@ def test_at_genesys_cloud_a_token_that_is_not_taken_is_renewed_too(server):
         assert [each["fields"]["grant_type"] for each in server.requests()] == ["authorization_code", "refresh_token"]
 
 
-@pytest.mark.parametrize("section,path", [(machine, TOKENS_ME), (deployment, REVOKE), (person, RFC_7009)])
-@pytest.mark.parametrize("rule", [
+@each_at_once((section, path, rule) for rule, (section, path) in itertools.product([
     {"status": 503}, {"close": "before_headers"}, {"reset": True}, {"status": 429}, {"close": "within_headers"},
-    {"redirect": "https://sign-in.example/"}, {"status": 404}, {"status": 500, "body": "<html>oops</html>"}])
-def test_a_server_that_fails_is_told_and_makes_it_no_less_of_a_logout(server, section, path, rule):
-    with running(server, section) as daemon:
+    {"redirect": "https://sign-in.example/"}, {"status": 404}, {"status": 500, "body": "<html>oops</html>"}],
+    [(machine, TOKENS_ME), (deployment, REVOKE), (person, RFC_7009)]))
+def test_a_server_that_fails_is_told_and_makes_it_no_less_of_a_logout(section, path, rule):
+    with login_server() as server, running(server, section) as daemon:
         server.rule({"match": {"path": path}, **rule})
         data = logout(daemon)
         assert data["state"] == "login_required" and data["revoked"] is False and data["revocationError"]
@@ -227,9 +235,9 @@ def test_a_second_logout_ends_what_began_while_the_server_was_still_asked(server
         check_logged_out(daemon)
 
 
-@pytest.mark.parametrize("section", [machine, deployment, person])
-def test_who_never_waits_can_log_out(server, section):
-    with running(server, section) as daemon:
+@each_at_once([machine, deployment, person])
+def test_who_never_waits_can_log_out(section):
+    with login_server() as server, running(server, section) as daemon:
         daemon.write_config(section(server, refresh_token_wait_max=0))
         assert "data" in daemon.ask("system.reload")
         token = daemon.get()
@@ -241,9 +249,9 @@ def test_who_never_waits_can_log_out(server, section):
 # What comes late
 
 
-@pytest.mark.parametrize("section", [machine, deployment, person])
-def test_what_a_flight_brings_after_the_logout_is_revoked(server, section):
-    with running(server, section) as daemon:
+@each_at_once([machine, deployment, person])
+def test_what_a_flight_brings_after_the_logout_is_revoked(section):
+    with login_server() as server, running(server, section) as daemon:
         server.rule({"times": 1, "delay_ms": FLIGHT_MS})
         with daemon.connect() as connection:
             connection.send("auth.refresh")
@@ -277,9 +285,9 @@ def test_all_who_wait_are_told_and_cost_no_request(server):
         remember(daemon, server)
 
 
-@pytest.mark.parametrize("rule", [{"status": 401}, {"close": "within_body"}, {"preset": "html"}])
-def test_a_flight_that_brings_nothing_after_the_logout_is_the_end_of_it(server, rule):
-    with running(server, deployment) as daemon, daemon.connect() as connection:
+@each_at_once([{"status": 401}, {"close": "within_body"}, {"preset": "html"}])
+def test_a_flight_that_brings_nothing_after_the_logout_is_the_end_of_it(rule):
+    with login_server() as server, running(server, deployment) as daemon, daemon.connect() as connection:
         server.rule({"match": {"path": REFRESH}, "times": 1, "delay_ms": FLIGHT_MS, **rule})
         connection.send("auth.refresh")
         server.wait(lambda stats: stats["in_flight"] == 1)

@@ -2,12 +2,14 @@
 
 import contextlib
 import glob
+import itertools
 import os
 import signal
 
 import pytest
 
 from callers import code
+from cases import each_at_once
 from daemon import Daemon, profile
 from fdstore import FdStore
 from logouts import (LOGOUT, agent, check_logged_out, code_for, deployment, logout, machine, person, register, remember,
@@ -16,13 +18,20 @@ from messenger import AUTHORIZE, REDIRECT_URI, gateway
 from plugin import ALL, Plugin, new_code
 from sandbox import Sandbox
 
-EVERY = pytest.mark.parametrize("section", [machine, deployment, person])
+EVERY = [machine, deployment, person]
+ENDS = [signal.SIGTERM, signal.SIGKILL]
+
+
+@contextlib.contextmanager
+def login_server():
+    with Sandbox() as sandbox:
+        register(sandbox)
+        yield sandbox
 
 
 @pytest.fixture
 def server():
-    with Sandbox() as sandbox:
-        register(sandbox)
+    with login_server() as sandbox:
         yield sandbox
 
 
@@ -33,10 +42,9 @@ def states(daemon):
 # Restarts
 
 
-@EVERY
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_it_outlives_restarts_and_crashes(server, section, number):
-    with running(server, section) as daemon:
+@each_at_once(itertools.product(ENDS, EVERY))
+def test_it_outlives_restarts_and_crashes(number, section):
+    with login_server() as server, running(server, section) as daemon:
         logout(daemon)
         with silence(server):
             daemon.signal(number)
@@ -47,11 +55,10 @@ def test_it_outlives_restarts_and_crashes(server, section, number):
             assert code(daemon.ask("auth.getJwtToken")) == "login_required"
 
 
-@EVERY
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("lost", [False, True], ids=["", "its disk is lost"])
-def test_it_outlives_a_restart_by_a_service_manager(server, section, number, lost):
-    with FdStore() as manager, running(server, section, environment=manager.environment) as daemon:
+@each_at_once(itertools.product([False, True], ENDS, EVERY))
+def test_it_outlives_a_restart_by_a_service_manager(lost, number, section):
+    with login_server() as server, FdStore() as manager, \
+            running(server, section, environment=manager.environment) as daemon:
         daemon.get()
         logout(daemon)
         with silence(server):
@@ -130,14 +137,14 @@ def test_asking_does_not_end_it(server):
             check_logged_out(daemon)
 
 
-def test_a_sign_in_that_fails_does_not_end_it(server):
-    with running(server, deployment) as daemon:
+@each_at_once([{"status": 400}, {"status": 503}, {"close": "before_headers"}, {"preset": "html"}])
+def test_a_sign_in_that_fails_does_not_end_it(rule):
+    with login_server() as server, running(server, deployment) as daemon:
         logout(daemon)
-        for rule in ({"status": 400}, {"status": 503}, {"close": "before_headers"}, {"preset": "html"}):
-            server.rule({"times": 1, **rule})
-            assert "error" in daemon.ask(AUTHORIZE, {"code": code_for(daemon, server, deployment),
-                                                     "redirectUri": REDIRECT_URI})
-            check_logged_out(daemon)
+        server.rule({"times": 1, **rule})
+        assert "error" in daemon.ask(AUTHORIZE, {"code": code_for(daemon, server, deployment),
+                                                 "redirectUri": REDIRECT_URI})
+        check_logged_out(daemon)
         daemon.end()
         daemon.start()
         daemon.wait_state("login_required")
@@ -198,9 +205,9 @@ def test_a_refresh_ends_it_for_good_where_no_sign_in_is_needed(server):
         daemon.get()
 
 
-@pytest.mark.parametrize("section", [deployment, person, agent])
-def test_a_sign_in_ends_it_and_a_refresh_does_not_help(server, section):
-    with running(server, section) as daemon:
+@each_at_once([deployment, person, agent])
+def test_a_sign_in_ends_it_and_a_refresh_does_not_help(section):
+    with login_server() as server, running(server, section) as daemon:
         logout(daemon)
         assert code(daemon.ask("auth.refresh")) == "login_required"
         sign_in(daemon, server, section)
@@ -220,9 +227,10 @@ def test_a_refresh_after_it_asks_the_provider(server):
         assert server.check(daemon.get())["active"]
 
 
-@pytest.mark.parametrize("asked", [False, True], ids=["published", "asked for"])
-def test_a_sign_in_at_the_provider_ends_it_for_good(server, asked):
+@each_at_once([False, True])
+def test_a_sign_in_at_the_provider_ends_it_for_good(asked):
     with contextlib.ExitStack() as stack:
+        server = stack.enter_context(login_server())
         manager = stack.enter_context(FdStore())
         daemon = stack.enter_context(running(server, deployment, environment=manager.environment))
         plugin = stack.enter_context(Plugin(daemon, commands=ALL))
@@ -249,11 +257,13 @@ def test_a_sign_in_at_the_provider_ends_it_for_good(server, asked):
         remember(daemon, server)
 
 
-@pytest.mark.parametrize("section", [machine, deployment, person,
-                                     lambda server, **keys: profile(server, "default", None, None, grant="static",
-                                                                    **gateway(server), **keys)])
-def test_a_token_that_somebody_brings_ends_it(server, section):
-    with Daemon(section(server)) as daemon:
+def planted(server, name="default", **keys):
+    return profile(server, name, None, None, **{"grant": "static", **gateway(server), **keys})
+
+
+@each_at_once([*EVERY, planted])
+def test_a_token_that_somebody_brings_ends_it(section):
+    with login_server() as server, Daemon(section(server)) as daemon:
         daemon.secrets |= {"first-of-the-tokens", "another-of-the-tokens"}
         daemon.ask("auth.setAccessToken", {"token": "first-of-the-tokens", "expiresIn": 600})
         logout(daemon)
@@ -268,9 +278,9 @@ def test_a_token_that_somebody_brings_ends_it(server, section):
             daemon.wait_state("fresh")
 
 
-def test_the_message_names_what_to_do(server):
-    for section, what in ((machine, "gctoken refresh default"), (person, "gctoken login default"),
-                          (deployment, "auth.authorize")):
-        with running(server, section) as daemon:
-            logout(daemon)
-            assert what in daemon.get()["text"]
+@each_at_once([
+    (machine, "gctoken refresh default"), (person, "gctoken login default"), (deployment, "auth.authorize")])
+def test_the_message_names_what_to_do(section, what):
+    with login_server() as server, running(server, section) as daemon:
+        logout(daemon)
+        assert what in daemon.get()["text"]

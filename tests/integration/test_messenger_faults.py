@@ -192,7 +192,7 @@ def test_a_refresh_that_fails_in_passing_clears_nothing(rule):
 
 
 def test_a_server_that_is_away_clears_nothing(server):
-    with running(server, refresh_token_wait_max=2) as daemon:
+    with running(server, refresh_token_wait_max=3) as daemon:
         sign_in(daemon, server)
         jwt = daemon.get()
         requests_of(daemon, server)
