@@ -16,9 +16,11 @@ from traffic import CACHED_MAX_S, fairly_timed, in_background, peak_kib, slowest
 
 SUBSCRIBERS, TOKENS, PROFILES = 1000, 100, 25
 UNREAD_MAX = 1024 * 1024  # bytes, behind which a subscriber is dropped
+SPREAD_MAX_S = SLOWNESS  # from the first of them that hears of a token to the last
 SILENT = 250
 PLANTS = 200
-TOLD_MAX_S = 0.005 * SLOWNESS
+# What of a new token's way to a subscriber is the machine's noise.
+TOLD_NOISE_S = 0.005 * SLOWNESS
 
 
 def allow_descriptors(n):
@@ -31,7 +33,8 @@ def test_1000_subscribers_hear_each_of_100_refreshes_once_and_in_order():
     lifetime = 2 * PACE
     names = [f"p{i:02}" for i in range(PROFILES)]
     clients = [{"id": name, "secret": f"{name}-secret", "expires_in": lifetime} for name in names]
-    with Sandbox(clients=clients) as server:
+    # Long ones, so that the one who does not read them falls behind.
+    with Sandbox(clients=clients, rules=[{"token_size": 2 * UNREAD_MAX // TOKENS}]) as server:
         config = "".join(profile(server, name, name, f"{name}-secret") for name in names)
         with Daemon(config + profile(server, "cached", "demo"), log_level="info") as daemon, subscribed(
                 daemon, withToken=True) as stuck:
@@ -49,10 +52,12 @@ def test_1000_subscribers_hear_each_of_100_refreshes_once_and_in_order():
                 finally:
                     subscribers.kill()
             print(f"\n{SUBSCRIBERS} subscribers: {heard}; {n} cached requests meanwhile, the slowest {worst:.4f} s")
-            assert heard["faults"] == [] and heard["events"] >= TOKENS
+            assert heard["faults"] == [] and heard["events"] >= TOKENS and heard["spread_s"] <= SPREAD_MAX_S
             assert n > 50 / SLOWNESS and worst <= CACHED_MAX_S
-            # The one that has not read anything has lost nothing.
-            assert "data" in stuck.get("cached")
+            # The one that has not read anything was dropped meanwhile.
+            while "event" in (line := stuck.reply()):
+                pass
+            assert code(line) == "rate_limited"
 
 
 # ---- who does not read
@@ -116,7 +121,7 @@ def test_subscribers_that_do_not_read_cost_the_others_nothing_and_are_told_why_t
         grown = peak_kib(daemon) - before
         print(f"\nmedian and p99 from a new token to a subscriber: {1000 * alone[0]:.2f} and {1000 * alone[1]:.2f} ms alone, "
               f"{1000 * beside[0]:.2f} and {1000 * beside[1]:.2f} ms beside {SILENT} that do not read; {grown} KiB")
-        assert beside[1] < TOLD_MAX_S
+        assert beside[1] < max(TOLD_NOISE_S, 4 * alone[1])
         assert grown < 64 * 1024  # were nothing shared, it would be four times that
         for connection in connections:
             check_dropped(connection)
