@@ -75,6 +75,7 @@ class Provider:
         self._context = ssl.create_default_context(cafile=trust) if trust else None
         self._process = None
         self._stderr = tempfile.TemporaryFile()
+        self._forgotten = 0
 
     def __enter__(self):
         self._process = subprocess.Popen(
@@ -105,8 +106,11 @@ class Provider:
         assert self._process.returncode == 0
 
     def requests(self):
-        """The token requests answered so far."""
-        return self._call("GET", "/_requests")
+        """The token requests answered so far, since forget()."""
+        return self._call("GET", "/_requests")[self._forgotten:]
+
+    def forget(self):
+        self._forgotten += len(self.requests())
 
     def introspect(self, token):
         """What the provider says of an opaque token now (RFC 7662)."""
