@@ -28,8 +28,8 @@ void tell_logged_out(const struct flights *flights, const struct profile *profil
 /* The profile was changed, and with that a sign-in that was under way has ended. */
 void tell_sign_in_overtaken(const struct flights *flights, const struct profile *profile);
 
-/* Nobody has signed in at a profile's provider; it was asked for all that it can do, in vain; nobody
- * was signed in there. why is a sentence. */
+/* Nobody has signed in at a profile's provider; it was asked for all that it can do, in vain;
+ * nobody was signed in there. why is a sentence. */
 void tell_signed_out(const struct flights *flights, const struct profile *profile, const char *why);
 void tell_given_up(const struct flights *flights, const struct profile *profile, const char *why);
 void tell_sign_in_failed(
