@@ -215,7 +215,7 @@ def test_a_poll_that_brings_no_word_is_repeated_later(fault):
         wait_until(lambda: server.requests("tv"))
         server.decide(codes["userCode"])
         assert "data" in waiter.reply()
-        assert [gap >= 2 * INTERVAL_S for gap in poll_gaps(server)] == [True]
+        assert poll_gaps(server)[0] >= 2 * INTERVAL_S
 
 
 def test_a_token_that_is_lost_on_its_way_needs_another_sign_in(server, daemon):
@@ -249,7 +249,7 @@ def test_a_server_that_gives_no_codes_is_told(fault, expected):
 
 def test_codes_that_are_late_are_told_to_those_who_ask_again(server):
     with Daemon(section(server, refresh_token_wait_max=1)) as daemon:
-        server.rule({"match": {"path": PATH}, "times": 1, "delay_ms": 1500})
+        server.rule({"match": {"path": PATH}, "times": 1, "delay_ms": 1000 + 1000 * PACE})
         assert code(daemon.ask(CODES)) == "refresh_timeout"
         wait_until(lambda: "data" in daemon.ask(CODES))
         assert len(server.devices()) == 1

@@ -191,7 +191,7 @@ def test_a_server_that_is_away_is_told(server):
 
 
 def test_a_server_that_never_answers_is_told_once_the_request_ends(server):
-    with running(server, deployment, request_timeout=PACE) as daemon:
+    with running(server, deployment, request_timeout=2 * PACE) as daemon:
         server.rule({"match": {"path": REVOKE}, "times": 1, "drip": {"bytes": 1, "interval_ms": FOR_EVER_MS}})
         data = logout(daemon)
         assert not data["revoked"] and "cannot be reached" in data["revocationError"]
@@ -326,7 +326,7 @@ def test_logging_out_twice_is_as_good_as_once(server):
 
 def test_many_at_once_make_one_request(server):
     with running(server, deployment) as daemon, contextlib.ExitStack() as stack:
-        server.rule({"match": {"path": REVOKE}, "delay_ms": 500})
+        server.rule({"match": {"path": REVOKE}, "delay_ms": FLIGHT_MS})
         connections = [stack.enter_context(daemon.connect()) for _ in range(20)]
         for connection in connections:
             connection.send(LOGOUT)

@@ -2,12 +2,15 @@
 nothing of a sign-in ever stands in a log or an argument.
 """
 
+import contextlib
 import glob
+import itertools
 import os
 
 import pytest
 
 from callers import NEEDS_ROOT, code, wait_alone
+from cases import each_at_once
 from daemon import PACE, Daemon
 from fdstore import FdStore
 from logouts import (BODIES, RFC_7009, SECRET, TOKENS_ME, agent, check_logged_out, code_for, deployment, logout, machine,
@@ -23,10 +26,19 @@ OTHER_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 OTHER_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
+pytestmark = [NEEDS_ROOT, OWN_ALLOCATOR, pytest.mark.usefixtures("bare")]
+
+
+@contextlib.contextmanager
+def login_server(**options):
+    with Sandbox(**options) as sandbox:
+        register(sandbox, refresh_tokens="rotated")
+        yield sandbox
+
+
 @pytest.fixture
 def server():
-    with Sandbox(tls=True) as sandbox:
-        register(sandbox, refresh_tokens="rotated")
+    with login_server(tls=True) as sandbox:
         yield sandbox
 
 
@@ -53,12 +65,9 @@ def renew(daemon):
     daemon.get()
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-@pytest.mark.parametrize("section", [machine, deployment, person, agent])
-@pytest.mark.parametrize("persists", ["false", "true"], ids=["", "persists"])
-def test_nothing_is_left_of_token_and_session(bare, server, section, persists):
-    with FdStore() as manager, \
+@each_at_once(itertools.product(["false", "true"], [machine, deployment, person, agent]))
+def test_nothing_is_left_of_token_and_session(persists, section):
+    with login_server() as server, FdStore() as manager, \
             running(server, section, environment=manager.environment, persist_tokens=persists) as daemon:
         with daemon.connect() as listener:
             assert "data" in listener.ask("events.subscribe", {"withToken": True})
@@ -89,10 +98,8 @@ def bring(daemon, server, token):
                                   "codeVerifier": OTHER_VERIFIER, "maxAge": 300})
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
 @pytest.mark.parametrize("token", [False, True], ids=["code", "id token"])
-def test_nothing_is_left_of_a_sign_in_also_before_the_logout(bare, server, token):
+def test_nothing_is_left_of_a_sign_in_also_before_the_logout(server, token):
     with Daemon(deployment(server) + BODIES) as daemon:
         assert bring(daemon, server, token)["data"]["state"] == "fresh"
         brought = {text[:10]: text for text in daemon.secrets - {"demo-secret"}}
@@ -103,9 +110,7 @@ def test_nothing_is_left_of_a_sign_in_also_before_the_logout(bare, server, token
         check_nothing_left(daemon, server)
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-def test_nothing_is_left_of_what_a_provider_brought(bare, server):
+def test_nothing_is_left_of_what_a_provider_brought(server):
     with Daemon(deployment(server) + BODIES) as daemon:
         daemon.secrets.add(VERIFIER)
         with Plugin(daemon, commands=ALL) as plugin, daemon.connect() as signer:
@@ -133,12 +138,11 @@ def said_back(rule, token):
     return {name: value.replace("{TOKEN}", token) if isinstance(value, str) else value for name, value in rule.items()}
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-@pytest.mark.parametrize("rule", FAILS.values(), ids=FAILS.keys())
-@pytest.mark.parametrize("section,path", [(machine, TOKENS_ME), (deployment, REVOKE), (person, RFC_7009)])
-def test_nothing_is_left_where_the_server_does_not_revoke(bare, server, section, path, rule):
-    with running(server, section, request_timeout=PACE) as daemon:
+@each_at_once(itertools.product(
+    [(machine, TOKENS_ME), (deployment, REVOKE), (person, RFC_7009)], FAILS.values()))
+def test_nothing_is_left_where_the_server_does_not_revoke(place, rule):
+    section, path = place
+    with login_server() as server, running(server, section, request_timeout=2 * PACE) as daemon:
         token = daemon.get()
         server.rules([{"match": {"path": path}, "times": 1, **said_back(rule, token)},
                       {"match": {"path": path}, "status": rule.get("status", 503)}])
@@ -148,13 +152,11 @@ def test_nothing_is_left_where_the_server_does_not_revoke(bare, server, section,
         check_nothing_left(daemon, server)
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-@pytest.mark.parametrize("section", [machine, deployment, person])
-def test_nothing_is_left_of_what_came_late(bare, server, section):
-    with running(server, section) as daemon:
+@each_at_once([machine, deployment, person])
+def test_nothing_is_left_of_what_came_late(section):
+    with login_server() as server, running(server, section) as daemon:
         daemon.get()
-        server.rule({"times": 1, "delay_ms": 700})
+        server.rule({"times": 1, "delay_ms": 1500})
         with daemon.connect() as connection:
             connection.send("auth.refresh")
             server.wait(lambda stats: stats["in_flight"] == 1)
@@ -164,9 +166,7 @@ def test_nothing_is_left_of_what_came_late(bare, server, section):
         check_nothing_left(daemon, server)
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-def test_nothing_is_left_of_a_session_whose_refresh_was_refused(bare, server):
+def test_nothing_is_left_of_a_session_whose_refresh_was_refused(server):
     with running(server, deployment) as daemon:
         daemon.get()
         server.rule({"match": {"path": REFRESH}, "times": 1, "status": 401})
@@ -174,10 +174,8 @@ def test_nothing_is_left_of_a_session_whose_refresh_was_refused(bare, server):
         check_nothing_left(daemon, server)
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
 @pytest.mark.parametrize("section", [machine, person])
-def test_nothing_is_left_over_tls(bare, server, section):
+def test_nothing_is_left_over_tls(server, section):
     with running(server, section, tls_ca_file=server.ca, token_url=server.https + "/oauth/token",
                  revocation_url=server.https + RFC_7009) as daemon:
         daemon.get()
@@ -186,9 +184,7 @@ def test_nothing_is_left_over_tls(bare, server, section):
         check_nothing_left(daemon, server)
 
 
-@NEEDS_ROOT
-@OWN_ALLOCATOR
-def test_nothing_is_left_of_two_sessions(bare, server):
+def test_nothing_is_left_of_two_sessions(server):
     with running(server, deployment) as daemon:
         for _ in range(2):
             daemon.get()
