@@ -24,47 +24,27 @@ static void judge(void *context, const struct answer_http *answer, struct grant_
 	grant_device_judge(device->settings, &input, answer, &device->codes, result);
 }
 
-static int send_request(struct sender *sender, struct device *device,
-	void (*done)(void *device, struct grant_result *result))
+static int build(void *context, struct grant_input *ret_input, struct grant_request *ret_request)
 {
-	struct sender_order order = {
-		.settings = device->settings,
-		.input = input_of(device),
-		.sent_ms = clock_now(),
-		.judge = judge,
-		.done = done,
-		.context = device,
-	};
-	struct grant_request request;
-	struct sending *sending;
-	int r = grant_device_request(&request, device->settings, &order.input);
+	const struct device *device = context;
 
-	if (r < 0) {
-		return r;
-	}
-	r = sender_send(sender, &request, &order, &sending);
-	grant_request_done(&request);
-	if (r == 0) {
-		device->transfer = sending;
-	}
-	return r;
+	*ret_input = input_of(device);
+	return grant_device_request(ret_request, device->settings, ret_input);
 }
 
 void device_codes_ask(struct sender *sender, struct device *device,
 	void (*done)(void *device, struct grant_result *result))
 {
-	struct grant_result result = {0};
-	char why[SIGN_WHY_SIZE];
-
-	device->transfer = NULL;
-	if (!sender_client_assertion(device->settings, &device->client_assertion, why)) {
-		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
-			device->settings->name, why);
-		done(device, &result);
-	} else if (send_request(sender, device, done) < 0) {
-		grant_fail(&result, GRANT_TEMPORARY, "The daemon is out of memory");
-		done(device, &result);
-	}
+	sender_send(sender, &(struct sender_order){
+				    .settings = device->settings,
+				    .sent_ms = clock_now(),
+				    .client_assertion = &device->client_assertion,
+				    .sending = &device->transfer,
+				    .build = build,
+				    .judge = judge,
+				    .done = done,
+				    .context = device,
+			    });
 }
 
 void device_codes_cancel(struct device *device)

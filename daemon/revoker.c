@@ -15,47 +15,27 @@ static void judge(void *context, const struct answer_http *answer, struct grant_
 	revocation_judge(revocation, answer, result);
 }
 
-static int send_step(struct sender *sender, struct revocation *revocation,
-	void (*done)(void *revocation, struct grant_result *result))
+static int build(void *context, struct grant_input *ret_input, struct grant_request *ret_request)
 {
-	struct sender_order order = {
-		.settings = revocation->settings,
-		.input = revocation_input(revocation),
-		.sent_ms = clock_now(),
-		.judge = judge,
-		.done = done,
-		.context = revocation,
-	};
-	struct grant_request request;
-	struct sending *sending;
-	int r = revocation_request(revocation, &request);
+	const struct revocation *revocation = context;
 
-	if (r < 0) {
-		return r;
-	}
-	r = sender_send(sender, &request, &order, &sending);
-	grant_request_done(&request);
-	if (r == 0) {
-		revocation->transfer = sending;
-	}
-	return r;
+	*ret_input = revocation_input(revocation);
+	return revocation_request(revocation, ret_request);
 }
 
 void revoker_send(struct sender *sender, struct revocation *revocation,
 	void (*done)(void *revocation, struct grant_result *result))
 {
-	struct grant_result result = {0};
-	char why[SIGN_WHY_SIZE];
-
-	revocation->transfer = NULL;
-	if (!sender_client_assertion(revocation->settings, &revocation->client_assertion, why)) {
-		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
-			revocation->settings->name, why);
-		done(revocation, &result);
-	} else if (send_step(sender, revocation, done) < 0) {
-		grant_fail(&result, GRANT_TEMPORARY, "The daemon is out of memory");
-		done(revocation, &result);
-	}
+	sender_send(sender, &(struct sender_order){
+				    .settings = revocation->settings,
+				    .sent_ms = clock_now(),
+				    .client_assertion = &revocation->client_assertion,
+				    .sending = &revocation->transfer,
+				    .build = build,
+				    .judge = judge,
+				    .done = done,
+				    .context = revocation,
+			    });
 }
 
 void revoker_cancel(struct revocation *revocation)

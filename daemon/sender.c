@@ -11,6 +11,7 @@
 #include "exchange.h"
 #include "io/clock.h"
 #include "io/http.h"
+#include "io/sign.h"
 
 struct sender {
 	struct http *http;
@@ -20,6 +21,7 @@ struct sender {
 /* A request on its way. */
 struct sending {
 	struct sender_order order;
+	struct grant_input input; /* what it was made of */
 	struct http_transfer *transfer;
 	struct exchange *exchange; /* NULL: nothing of it is told */
 };
@@ -73,8 +75,9 @@ static void on_answer(void *context, const struct http_answer *http_answer)
 	} else {
 		order.judge(order.context, &answer, &result);
 	}
-	exchange_log(sending->exchange, order.settings, &order.input, http_answer, &result);
+	exchange_log(sending->exchange, order.settings, &sending->input, http_answer, &result);
 	sending_free(sending);
+	*order.sending = NULL;
 	order.done(order.context, &result);
 	grant_result_done(&result);
 }
@@ -105,56 +108,8 @@ static const char *socket_for(const struct settings *settings, const char *url)
 		       : NULL;
 }
 
-int sender_send(struct sender *sender, const struct grant_request *request,
-	const struct sender_order *order, struct sending **ret_sending)
-{
-	const struct settings *settings = order->settings;
-	struct sending *sending = calloc(1, sizeof(*sending));
-	int r;
-
-	if (!sending) {
-		return -ENOMEM;
-	}
-	sending->order = *order;
-	sending->exchange = exchange_new(&sender->bodies, settings, &order->input, request);
-	r = http_send(sender->http,
-		&(struct http_request){
-			.method = request->method,
-			.url = request->url,
-			.unix_socket = socket_for(settings, request->url),
-			.ca_file = settings->ca_file,
-			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
-			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,
-			.client_key_passphrase = settings->secrets[SETTINGS_TLS_PASSPHRASE].value,
-			.proxy_url = settings->proxy_url,
-			.proxy_username = settings->proxy_username,
-			.proxy_password = settings->secrets[SETTINGS_PROXY_PASSWORD].value,
-			.no_proxy = settings->no_proxy,
-			.body = request->body,
-			.content_type = request->is_json ? HTTP_TYPE_JSON : HTTP_TYPE_FORM,
-			.authorization = request->authorization,
-			.connect_timeout_ms = settings->connect_timeout_ms,
-			.request_timeout_ms = settings->request_timeout_ms,
-			.keep_headers = sending->exchange,
-		},
-		on_answer, sending, &sending->transfer);
-	if (r < 0) {
-		sending_free(sending);
-		return r;
-	}
-	*ret_sending = sending;
-	return 0;
-}
-
-void sender_cancel(struct sending *sending)
-{
-	if (sending) {
-		http_cancel(sending->transfer);
-		sending_free(sending);
-	}
-}
-
-bool sender_client_assertion(
+/* False with a clause when it cannot be made. */
+static bool make_client_assertion(
 	const struct settings *settings, struct secret **ret_assertion, char why[SIGN_WHY_SIZE])
 {
 	enum signing_alg alg = settings->signing_alg;
@@ -180,4 +135,82 @@ bool sender_client_assertion(
 	}
 	sign_key_free(key);
 	return done;
+}
+
+/* Returns 0, or -ENOMEM with nothing begun. */
+static int send_request(
+	struct sender *sender, struct sending *sending, const struct grant_request *request)
+{
+	const struct settings *settings = sending->order.settings;
+
+	sending->exchange = exchange_new(&sender->bodies, settings, &sending->input, request);
+	return http_send(sender->http,
+		&(struct http_request){
+			.method = request->method,
+			.url = request->url,
+			.unix_socket = socket_for(settings, request->url),
+			.ca_file = settings->ca_file,
+			.client_cert = settings->secrets[SETTINGS_TLS_CERT].value,
+			.client_key = settings->secrets[SETTINGS_TLS_KEY].value,
+			.client_key_passphrase = settings->secrets[SETTINGS_TLS_PASSPHRASE].value,
+			.proxy_url = settings->proxy_url,
+			.proxy_username = settings->proxy_username,
+			.proxy_password = settings->secrets[SETTINGS_PROXY_PASSWORD].value,
+			.no_proxy = settings->no_proxy,
+			.body = request->body,
+			.content_type = request->is_json ? HTTP_TYPE_JSON : HTTP_TYPE_FORM,
+			.authorization = request->authorization,
+			.connect_timeout_ms = settings->connect_timeout_ms,
+			.request_timeout_ms = settings->request_timeout_ms,
+			.keep_headers = sending->exchange,
+		},
+		on_answer, sending, &sending->transfer);
+}
+
+/* Returns 0, or -ENOMEM with nothing begun. */
+static int begin(struct sender *sender, const struct sender_order *order)
+{
+	struct sending *sending = calloc(1, sizeof(*sending));
+	struct grant_request request;
+	int r;
+
+	if (!sending) {
+		return -ENOMEM;
+	}
+	sending->order = *order;
+	r = order->build(order->context, &sending->input, &request);
+	if (r == 0) {
+		r = send_request(sender, sending, &request);
+		grant_request_done(&request);
+	}
+	if (r < 0) {
+		sending_free(sending);
+		return r;
+	}
+	*order->sending = sending;
+	return 0;
+}
+
+void sender_send(struct sender *sender, const struct sender_order *order)
+{
+	struct grant_result result = {0};
+	char why[SIGN_WHY_SIZE];
+
+	*order->sending = NULL;
+	if (!make_client_assertion(order->settings, order->client_assertion, why)) {
+		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
+			order->settings->name, why);
+		order->done(order->context, &result);
+	} else if (begin(sender, order) < 0) {
+		grant_fail(&result, GRANT_TEMPORARY, "The daemon is out of memory");
+		order->done(order->context, &result);
+	}
+}
+
+void sender_cancel(struct sending *sending)
+{
+	if (sending) {
+		http_cancel(sending->transfer);
+		sending_free(sending);
+	}
 }

@@ -4,11 +4,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/grant.h"
-#include "io/sign.h"
 
 struct answer_http;
 struct http;
@@ -20,12 +18,19 @@ struct settings;
 /* Who asks; all is borrowed until done() or sender_cancel(). */
 struct sender_order {
 	const struct settings *settings;
-	struct grant_input input; /* what the request was built with */
 	int64_t sent_ms;
+	/* Where that goes which proves who the client is, for private_key_jwt (RFC 7523 section
+	 * 2.2), NULL for others; the caller's. A server takes each once (its jti), so each request
+	 * has its own. */
+	struct secret **client_assertion;
+	void **sending; /* where that stands which sender_cancel() takes, until done() */
+	/* Makes the request, and says of what; as grant_request_init(). */
+	int (*build)(
+		void *context, struct grant_input *ret_input, struct grant_request *ret_request);
 	/* Judges the answer that has come. */
 	void (*judge)(void *context, const struct answer_http *answer, struct grant_result *result);
-	/* The end, once; never from sender_send(). The sending is gone. result is borrowed, and
-	 * what is not taken out of it is freed. */
+	/* The end, once; at once where nothing can be sent. result is borrowed, and what is not
+	 * taken out of it is freed. */
 	void (*done)(void *context, struct grant_result *result);
 	void *context;
 };
@@ -39,17 +44,8 @@ void sender_free(struct sender *sender);
 /* Which bodies are logged from now on. */
 void sender_log_bodies(struct sender *sender, bool request, bool response);
 
-/* Begins to send. Returns 0, or -ENOMEM with nothing begun. */
-int sender_send(struct sender *sender, const struct grant_request *request,
-	const struct sender_order *order, struct sending **ret_sending);
+/* Builds a request and begins to send it. */
+void sender_send(struct sender *sender, const struct sender_order *order);
 
 /* Drops it; done() is not called. Takes NULL. */
 void sender_cancel(struct sending *sending);
-
-/*
- * What proves who the client is, for private_key_jwt (RFC 7523 section 2.2), NULL for others; the
- * caller's. A server takes each once (its jti), so each request has its own. False with a clause
- * when it cannot be made.
- */
-bool sender_client_assertion(
-	const struct settings *settings, struct secret **ret_assertion, char why[SIGN_WHY_SIZE]);

@@ -175,7 +175,6 @@ static void on_answered(void *context, struct grant_result *result)
 {
 	struct attempt *attempt = context;
 
-	attempt->transfer = NULL;
 	finish(attempt, result);
 }
 
@@ -264,45 +263,28 @@ static bool hash(void *context, const struct secret *seed, char ret_hash[LOGIN_H
 
 /* ---- requests */
 
-static int post(struct upstream *upstream, struct attempt *attempt)
+static int build(void *context, struct grant_input *ret_input, struct grant_request *ret_request)
 {
-	struct sender_order order = {
-		.settings = attempt->settings,
-		.input = input_of(attempt),
-		.sent_ms = attempt->sent_ms,
-		.judge = judge,
-		.done = on_answered,
-		.context = attempt,
-	};
-	struct grant_request request;
-	struct sending *sending;
-	int r = grant_request_init(&request, attempt->settings, &order.input);
+	const struct attempt *attempt = context;
 
-	if (r < 0) {
-		return r;
-	}
-	r = sender_send(upstream->sender, &request, &order, &sending);
-	grant_request_done(&request);
-	if (r == 0) {
-		attempt->transfer = sending;
-	}
-	return r;
+	*ret_input = input_of(attempt);
+	return grant_request_init(ret_request, attempt->settings, ret_input);
 }
 
 static void start_attempt(void *context, struct attempt *attempt)
 {
 	struct upstream *upstream = context;
-	char why[SIGN_WHY_SIZE];
-	struct grant_result result = {0};
 
-	if (!sender_client_assertion(attempt->settings, &attempt->client_assertion, why)) {
-		grant_fail(&result, GRANT_PERMANENT, "The private_key of profile %s: %s",
-			attempt->settings->name, why);
-		finish(attempt, &result);
-	} else if (post(upstream, attempt) < 0) {
-		grant_fail(&result, GRANT_TEMPORARY, "The daemon is out of memory");
-		finish(attempt, &result);
-	}
+	sender_send(upstream->sender, &(struct sender_order){
+					      .settings = attempt->settings,
+					      .sent_ms = attempt->sent_ms,
+					      .client_assertion = &attempt->client_assertion,
+					      .sending = &attempt->transfer,
+					      .build = build,
+					      .judge = judge,
+					      .done = on_answered,
+					      .context = attempt,
+				      });
 }
 
 static void cancel_attempt(void *context, struct attempt *attempt)
@@ -348,7 +330,6 @@ static void on_codes(void *context, struct grant_result *result)
 	struct device *device = context;
 	struct upstream *upstream = device->context;
 
-	device->transfer = NULL;
 	device_codes_log(device, result);
 	broker_device_answered(upstream->broker, device, result, clock_now());
 	upstream->ops->changed(upstream->context);
@@ -371,7 +352,6 @@ static void on_revoked(void *context, struct grant_result *result)
 	struct revocation *revocation = context;
 	struct upstream *upstream = revocation->context;
 
-	revocation->transfer = NULL;
 	broker_revoked(upstream->broker, revocation, result, clock_now());
 	upstream->ops->changed(upstream->context);
 }
