@@ -50,7 +50,7 @@ static void on_grace(evutil_socket_t fd, short what, void *context)
 
 void process_end(struct process *process, int grace_ms)
 {
-	const struct timeval grace = {grace_ms / 1000, grace_ms % 1000 * 1000};
+	const struct timeval grace = {grace_ms / 1000, grace_ms % 1000 * 1000L};
 
 	if (!evtimer_pending(process->grace, NULL)) {
 		kill_group(process, SIGTERM);
