@@ -8,6 +8,7 @@
 #include "core/schedule.h"
 #include "core/secret.h"
 #include "fixture.h"
+#include "sign_ins.h"
 #include "unit.h"
 #include "world.h"
 
@@ -188,19 +189,15 @@ END_TEST
 START_TEST(a_refresh_that_is_asked_for_during_a_poll_comes_behind_it)
 {
 	struct profile *profile;
-	struct caller asks, waits, caller;
+	struct caller waits, caller;
 
 	world_begin(0);
 	profile = profile_of("device");
-	caller_get_user_code(&asks, profile);
-	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
-	caller_authorize_device(&waits, profile);
+	sign_ins_elsewhere(&waits, profile);
 	world_run_until(profile->device->poll_ms);
 	world_grant_login(world_attempt(), "t1", HOUR_MS, "r1");
-	caller_get_user_code(&asks, profile);
 	world_run_until(world.now_ms + SECOND_MS);
-	world_give_codes("WDJB-MJHU", HOUR_MS, 0);
-	caller_authorize_device(&waits, profile);
+	sign_ins_elsewhere(&waits, profile);
 	world_run_until(profile->device->poll_ms);
 	caller_refresh(&caller, profile);
 	ck_assert(caller.waits);
@@ -239,16 +236,13 @@ END_TEST
 
 START_TEST(a_reload_that_ends_a_sign_in_answers_those_who_wait_for_it)
 {
-	struct caller asks, waits, sign_in;
+	struct caller waits, sign_in;
 	struct profile *profile;
 	struct settings *settings;
 
 	world_begin(0);
 	profile = profile_of("device");
-	caller_get_user_code(&asks, profile);
-	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
-	caller_authorize_device(&waits, profile);
-	ck_assert(waits.waits);
+	sign_ins_elsewhere(&waits, profile);
 	settings = settings_of("device");
 	fixture_set(&settings->client_id, "another");
 	world_configure(&settings, 1);

@@ -1,6 +1,5 @@
 #include "core/flight.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/code.h"
@@ -9,6 +8,7 @@
 #include "core/secret.h"
 #include "core/token.h"
 #include "fixture.h"
+#include "sign_ins.h"
 #include "unit.h"
 #include "world.h"
 
@@ -41,17 +41,6 @@ static struct profile *profile_of(const char *grant, const char *seed)
 static const char *sent(const struct attempt *attempt)
 {
 	return attempt->refresh_token ? secret_reveal(attempt->refresh_token) : "";
-}
-
-static struct secret *no_verifier(void)
-{
-	return secret_new("v", 1);
-}
-
-static int no_challenge(const struct secret *verifier, char ret[AUTHORIZE_RANDOM_SIZE])
-{
-	strcpy(ret, "c");
-	return 0;
 }
 
 static const char *kept(void)
@@ -613,27 +602,19 @@ END_TEST
 
 START_TEST(a_browser_that_was_sent_off_outlives_a_reload_unless_the_client_is_another)
 {
-	static const struct authorize_random none = {no_verifier, no_challenge, NULL};
-	const struct authorize_wish wish = {.uid = 7, .redirect_uri = "x:/", .state = "the-state"};
-	const struct authorize *pending;
 	struct settings *settings;
 	struct profile *profile;
-	char *url;
 
 	world_begin(0);
 	profile = profile_of("pkce", NULL);
-	fixture_set(&profile->settings->authorize_url, "https://login.example/oauth/authorize");
-	ck_assert_int_eq(authorize_begin(&profile->authorizations, profile->settings, &none, &wish,
-				 0, &pending, &url),
-		0);
-	free(url);
+	sign_ins_browser(profile);
 	profile = profile_of("pkce", NULL);
-	ck_assert_ptr_nonnull(authorize_find(&profile->authorizations, 7, "the-state", 0));
+	ck_assert(sign_ins_browser_may_return(profile));
 	settings = settings_of("p", "pkce");
 	fixture_set(&settings->client_id, "another");
 	world_configure(&settings, 1);
 	profile = broker_find(world.broker, "p");
-	ck_assert_ptr_null(authorize_find(&profile->authorizations, 7, "the-state", 0));
+	ck_assert(!sign_ins_browser_may_return(profile));
 	world_end();
 }
 END_TEST

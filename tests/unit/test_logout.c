@@ -1,7 +1,5 @@
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/authorize.h"
 #include "core/code.h"
 #include "core/device.h"
 #include "core/due.h"
@@ -10,6 +8,7 @@
 #include "core/secret.h"
 #include "core/token.h"
 #include "fixture.h"
+#include "sign_ins.h"
 #include "unit.h"
 #include "world.h"
 
@@ -462,7 +461,7 @@ END_TEST
 START_TEST(a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first)
 {
 	struct profile *profile;
-	struct caller first, second, asks, waits;
+	struct caller first, second, waits;
 
 	world_begin(0);
 	profile = profile_of("device");
@@ -470,10 +469,7 @@ START_TEST(a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first)
 	caller_log_out(&first, profile);
 	world_let_revocation_hang();
 	world_run_until(2000);
-	caller_get_user_code(&asks, profile);
-	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
-	caller_authorize_device(&waits, profile);
-	ck_assert(waits.waits);
+	sign_ins_elsewhere(&waits, profile);
 	caller_log_out(&second, profile);
 	ck_assert_int_eq(waits.outcome, OUTCOME_LOGIN_REQUIRED);
 	ck_assert_ptr_null(profile->device);
@@ -482,35 +478,17 @@ START_TEST(a_second_logout_ends_a_sign_in_elsewhere_that_began_after_the_first)
 }
 END_TEST
 
-static struct secret *no_verifier(void)
-{
-	return secret_new("v", 1);
-}
-
-static int no_challenge(const struct secret *verifier, char ret[AUTHORIZE_RANDOM_SIZE])
-{
-	ret[0] = '\0';
-	return 0;
-}
-
 START_TEST(a_second_logout_ends_a_sign_in_with_a_browser_that_began_after_the_first)
 {
-	static const struct authorize_random none = {no_verifier, no_challenge, NULL};
-	const struct authorize_wish wish = {.uid = 7, .redirect_uri = "x:/", .state = "the-state"};
 	struct profile *profile = signed_in("authorization_code");
-	const struct authorize *pending;
 	struct caller first, second;
-	char *url;
 
 	caller_log_out(&first, profile);
 	world_let_revocation_hang();
-	fixture_set(&profile->settings->authorize_url, "https://login.example/oauth/authorize");
-	ck_assert_int_eq(authorize_begin(&profile->authorizations, profile->settings, &none, &wish,
-				 world.now_ms, &pending, &url),
-		0);
-	free(url);
+	sign_ins_browser(profile);
+	ck_assert(sign_ins_browser_may_return(profile));
 	caller_log_out(&second, profile);
-	ck_assert_ptr_null(authorize_find(&profile->authorizations, 7, "the-state", world.now_ms));
+	ck_assert(!sign_ins_browser_may_return(profile));
 	world_end();
 }
 END_TEST
@@ -581,14 +559,12 @@ END_TEST
 START_TEST(what_a_poll_brings_after_it_is_revoked)
 {
 	struct profile *profile;
-	struct caller caller, asks, waits;
+	struct caller caller, waits;
 	struct attempt *poll;
 
 	world_begin(0);
 	profile = profile_of("device");
-	caller_get_user_code(&asks, profile);
-	world_give_codes("WDJB-MJHT", HOUR_MS, 0);
-	caller_authorize_device(&waits, profile);
+	sign_ins_elsewhere(&waits, profile);
 	world_run_until(profile->device->poll_ms);
 	poll = world_attempt();
 	caller_log_out(&caller, profile);
