@@ -62,11 +62,12 @@ static int64_t first(int64_t a_ms, int64_t b_ms)
 	return a_ms < b_ms ? a_ms : b_ms;
 }
 
-/* What was put to the broker may have brought its next deadline forward. */
+/* Ends every callback that puts something to the broker, which may have brought its next deadline
+ * forward. Neither an answer nor a request leaves before the store has what it changes. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;
-	int64_t store_ms = store_update(daemon->store, daemon->broker); /* before any answer */
+	int64_t store_ms = store_update(daemon->store, daemon->broker);
 	int64_t next_ms = broker_next(daemon->broker);
 
 	next_ms = first(next_ms, audit_next(daemon->audit));

@@ -1,4 +1,5 @@
-/* Requests go to the worker's thread and come back through a descriptor that the loop watches. */
+/* Requests go to the worker's thread from the loop, never from the callback that asks for them, and
+ * come back through a descriptor that the loop watches. */
 #include "http.h"
 
 #include <curl/curl.h>
@@ -14,6 +15,8 @@
 struct http {
 	struct tls *tls;
 	struct http_worker *worker;
+	struct http_transfer_list leaving;
+	struct event *departure;
 	struct event *report; /* watched while a transfer is out: idle, there is nothing to watch */
 	unsigned out;         /* transfers that are to be reported */
 };
@@ -61,6 +64,27 @@ static void on_report(evutil_socket_t fd, short what, void *context)
 	harden_wipe_stack();
 }
 
+static struct http_transfer *take_leaving(struct http *http)
+{
+	struct http_transfer *transfer = TAILQ_FIRST(&http->leaving);
+
+	if (transfer) {
+		TAILQ_REMOVE(&http->leaving, transfer, entry);
+		transfer->leaving = false;
+	}
+	return transfer;
+}
+
+static void on_departure(evutil_socket_t fd, short what, void *context)
+{
+	struct http *http = context;
+	struct http_transfer *transfer;
+
+	while ((transfer = take_leaving(http))) {
+		http_worker_start(http->worker, transfer);
+	}
+}
+
 int http_send(struct http *http, const struct http_request *request, http_done_fn *done,
 	void *context, struct http_transfer **ret_transfer)
 {
@@ -79,16 +103,27 @@ int http_send(struct http *http, const struct http_request *request, http_done_f
 	transfer->http = http;
 	transfer->done = done;
 	transfer->context = context;
+	transfer->leaving = true;
+	TAILQ_INSERT_TAIL(&http->leaving, transfer, entry);
+	event_active(http->departure, 0, 0);
 	*ret_transfer = transfer;
-	http_worker_start(http->worker, transfer);
 	return 0;
 }
 
 void http_cancel(struct http_transfer *transfer)
 {
-	if (transfer) {
-		one_less(transfer->http);
-		http_worker_cancel(transfer->http->worker, transfer);
+	struct http *http;
+
+	if (!transfer) {
+		return;
+	}
+	http = transfer->http;
+	one_less(http);
+	if (transfer->leaving) {
+		TAILQ_REMOVE(&http->leaving, transfer, entry);
+		http_transfer_free(transfer);
+	} else {
+		http_worker_cancel(http->worker, transfer);
 	}
 }
 
@@ -105,11 +140,13 @@ struct http *http_new(struct event_base *base, struct tls *tls)
 		return NULL;
 	}
 	http->tls = tls;
+	TAILQ_INIT(&http->leaving);
 	http->worker = http_worker_new();
+	http->departure = event_new(base, -1, 0, on_departure, http);
 	http->report = http->worker ? event_new(base, http_worker_fd(http->worker),
 					      EV_READ | EV_PERSIST, on_report, http)
 				    : NULL;
-	if (!http->report) {
+	if (!http->departure || !http->report) {
 		http_free(http);
 		return NULL;
 	}
@@ -118,11 +155,19 @@ struct http *http_new(struct event_base *base, struct tls *tls)
 
 void http_free(struct http *http)
 {
+	struct http_transfer *transfer;
+
 	if (!http) {
 		return;
 	}
+	if (http->departure) {
+		event_free(http->departure);
+	}
 	if (http->report) {
 		event_free(http->report);
+	}
+	while ((transfer = take_leaving(http))) {
+		http_transfer_free(transfer);
 	}
 	http_worker_free(http->worker);
 	free(http);

@@ -46,8 +46,10 @@ struct http *http_new(struct event_base *base, struct tls *tls);
 /* Ends all transfers without calling back; does not wait for name look-ups. */
 void http_free(struct http *http);
 
-/* Starts a transfer. What goes wrong from here on is told by done, so there is always exactly one
- * call unless it is cancelled. Returns 0, or -ENOMEM with nothing started. */
+/* Starts a transfer. Nothing of it leaves before the loop is back from the callback that this is
+ * called in: what that writes down about the request is there before a server can know of it. What
+ * goes wrong from here on is told by done, so there is always exactly one call unless it is
+ * cancelled. Returns 0, or -ENOMEM with nothing started. */
 int http_send(struct http *http, const struct http_request *request, http_done_fn *done,
 	void *context, struct http_transfer **ret_transfer);
 

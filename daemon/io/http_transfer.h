@@ -28,6 +28,7 @@ enum http_transfer_state {
 struct http_transfer {
 	TAILQ_ENTRY(http_transfer) entry; /* in the worker's list of its state */
 	enum http_transfer_state state;
+	bool leaving;   /* in http's list: the worker has not got it yet */
 	bool cancelled; /* while it was running */
 	struct http *http;
 	void (*done)(void *context, const struct http_answer *answer);

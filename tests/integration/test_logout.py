@@ -271,7 +271,7 @@ def test_all_who_wait_are_told_and_cost_no_request(server):
     with Daemon(machine(server, grant="client_credentials")) as daemon, contextlib.ExitStack() as stack:
         daemon.wait_state("fresh")
         token = daemon.get()
-        server.rule({"times": 1, "delay_ms": FLIGHT_MS})
+        server.rule({"times": 1, "delay_ms": 2 * FLIGHT_MS})
         connections = [stack.enter_context(daemon.connect()) for _ in range(50)]
         for connection in connections:
             connection.send("auth.getJwtToken", {"rejectedToken": token})

@@ -22,6 +22,7 @@ enum {
 	SHORT_MS = 250,    /* where one is; enough to connect on a busy machine */
 	SOON_MS = 2000,
 	TURN_MS = 10,
+	AWHILE_MS = 50, /* what is on its way comes within it */
 
 	ERROR_MAX = 512,
 	TEXT_MAX = 512,

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <openssl/x509_vfy.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -648,6 +649,39 @@ START_TEST(authorities_may_be_forgotten_during_a_transfer)
 }
 END_TEST
 
+/* Listens, and accepts nobody. */
+static int listen_only(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/", ntohs(address.sin_port));
+	return fd;
+}
+
+START_TEST(nothing_leaves_before_the_loop_turns)
+{
+	struct pollfd listener = {listen_only(), POLLIN, 0};
+	struct http_transfer *transfer = post(&outcome);
+
+	ck_assert_int_eq(poll(&listener, 1, AWHILE_MS * (int)multiplier), 0);
+	http_cancel(transfer);
+	run();
+	ck_assert_int_eq(poll(&listener, 1, AWHILE_MS * (int)multiplier), 0);
+
+	transfer = post(&outcome);
+	run_until_readable(listener.fd);
+	http_cancel(transfer);
+	run();
+	ck_assert_int_eq(outcome.calls, 0);
+	close(listener.fd);
+}
+END_TEST
+
 START_TEST(cancelled_transfer_is_not_reported)
 {
 	static const char *const pieces[] = {"HTTP/1.1 200 OK\r\n", "Content-Length: 100\r\n",
@@ -675,6 +709,8 @@ START_TEST(ended_transfer_can_be_cancelled_before_it_is_reported)
 
 	snprintf(url, sizeof(url), "http://bad host/");
 	transfer = post(&outcome);
+	/* One turn: it departs, and its end is for the next one. */
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	http_cancel(transfer);
 	run();
 	ck_assert_int_eq(outcome.calls, 0);
@@ -827,7 +863,7 @@ CASES_MAIN("http", set_up, tear_down, {whole_answer_comes_with_its_headers, 1},
 	{untrusted_server_gets_no_request, 1}, {each_request_is_held_to_its_own_authorities, 2},
 	{certificate_of_another_host_is_not_trusted, 1}, {plain_server_behind_https_is_an_error, 1},
 	{tls_connection_cut_within_the_body_is_an_error, 1},
-	{missing_authorities_are_told_by_done, 1},
+	{missing_authorities_are_told_by_done, 1}, {nothing_leaves_before_the_loop_turns, 1},
 	{authorities_may_be_forgotten_during_a_transfer, 1},
 	{cancelled_transfer_is_not_reported, 12},
 	{ended_transfer_can_be_cancelled_before_it_is_reported, 1},
