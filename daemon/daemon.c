@@ -62,8 +62,8 @@ static int64_t first(int64_t a_ms, int64_t b_ms)
 	return a_ms < b_ms ? a_ms : b_ms;
 }
 
-/* Ends every callback that puts something to the broker, which may have brought its next deadline
- * forward. Neither an answer nor a request leaves before the store has what it changes. */
+/* Something was put to the broker. That may have brought its next deadline forward, and the store
+ * is given what it changed: answers and requests leave after the callback that ends with this. */
 static void rearm(void *context)
 {
 	struct daemon *daemon = context;

@@ -11,7 +11,8 @@
  *   calls   {"gateway", "expiries", "workers", "seconds", "profile", …}
  *           calls the API over and over until that many tokens have been replaced, or the time is
  *           over. With "socket" the token comes from gctokend before each call; without it the SDK
- *           signs in by a code and refreshes by itself. Prints what became of the calls.
+ *           signs in by a code and refreshes by itself. Prints what became of the calls; one that was
+ *           refused after more than "minValidity" seconds is late, not failed.
  */
 import { readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
