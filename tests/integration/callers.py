@@ -3,7 +3,10 @@ access rules. They need root.
 """
 
 import contextlib
+import fcntl
 import os
+import struct
+import termios
 import time
 
 import pytest
@@ -79,6 +82,11 @@ def cpu_seconds(daemon):
     with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def unread_bytes(connection):
+    """What was sent on it and the daemon has not read yet, as the kernel accounts for it (SIOCOUTQ)."""
+    return struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def private_bytes(daemon):

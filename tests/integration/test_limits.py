@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from callers import (ALICE, BOB, CAROL, NEEDS_ROOT, WRAPPED, check_growth, code, connect_as, cpu_seconds, private_bytes,
-                     status, wait_alone, wait_until)
+                     status, unread_bytes, wait_alone, wait_until)
 from daemon import PACE, SLOWNESS, Daemon, profile
 from sandbox import Sandbox
 from traffic import fairly_timed
@@ -771,9 +771,10 @@ def test_incomplete_lines_are_given_back(daemon):
 
     def hold():
         with contextlib.ExitStack() as stack:
-            for _ in range(n):
-                stack.enter_context(daemon.connect()).send_raw(b'{"x":"' + b"x" * 65000)
-            wait_until(lambda: status(daemon)["connections"] == n + 1)
+            connections = [stack.enter_context(daemon.connect()) for _ in range(n)]
+            for connection in connections:
+                connection.send_raw(b'{"x":"' + b"x" * 65000)
+            wait_until(lambda: not any(map(unread_bytes, connections)))
             held = private_bytes(daemon)
         wait_alone(daemon)
         return held, private_bytes(daemon)
