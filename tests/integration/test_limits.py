@@ -775,6 +775,7 @@ def test_incomplete_lines_are_given_back(daemon):
             for connection in connections:
                 connection.send_raw(b'{"x":"' + b"x" * 65000)
             wait_until(lambda: not any(map(unread_bytes, connections)))
+            assert status(daemon)["connections"] == n + 1
             held = private_bytes(daemon)
         wait_alone(daemon)
         return held, private_bytes(daemon)

@@ -69,8 +69,8 @@ def _lost_s(daemon):
 
 
 class _Pulse:
-    """A process that does nothing but sleep, and tells how long the whole machine stood still: what it overslept, less
-    the time in which others had the processor. It ends with this one."""
+    """A process that does nothing but sleep, and tells how long the whole machine stood still: what it overslept by
+    more than a beat, less the time in which others had the processor. It ends with this one."""
 
     BEAT_S = 0.005
 
@@ -96,7 +96,7 @@ class _Pulse:
         return struct.unpack_from("d", self._shared)[0]
 
 
-_pulse = _Pulse()
+_pulse = _Pulse()  # here, before there are threads: it forks
 
 
 def fairly_timed(daemon, function, *arguments):
@@ -137,13 +137,16 @@ class Caller:
             with self._daemon.connect() as connection:
                 while not self._ending.wait(self._every):
                     at = time.time()
-                    took, reply = fairly_timed(self._daemon, connection.get, self._profile)
-                    call = Call(at, time.time(), took, reply)
+                    took, (reply, came) = fairly_timed(self._daemon, self._ask, connection)
+                    call = Call(at, came, took, reply)
                     self.calls.append(call)
                     if self._check:
                         self._check(call)
         except Exception as failure:
             self._failure = failure
+
+    def _ask(self, connection):
+        return connection.get(self._profile), time.time()
 
 
 def slowest(daemon, profile, until, pause=0.005):
