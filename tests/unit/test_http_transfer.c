@@ -127,21 +127,24 @@ START_TEST(done_may_cancel_the_others)
 }
 END_TEST
 
-static void post_again(void *context, const struct http_answer *answer)
+static void post_for(http_done_fn *done)
 {
 	struct http_transfer *transfer;
 
+	ck_assert_int_eq(http_send(http, &request, done, NULL, &transfer), 0);
+}
+
+static void post_again(void *context, const struct http_answer *answer)
+{
 	if (++outcome.calls < 5) {
-		ck_assert_int_eq(http_send(http, &request, post_again, NULL, &transfer), 0);
+		post_for(post_again);
 	}
 }
 
 START_TEST(done_may_post)
 {
-	struct http_transfer *transfer;
-
 	start_server(&(struct http_script){.pieces = whole}, false);
-	ck_assert_int_eq(http_send(http, &request, post_again, NULL, &transfer), 0);
+	post_for(post_again);
 	run();
 	ck_assert_int_eq(outcome.calls, 5);
 	ck_assert_int_eq(http_server_requests(server), 5);
@@ -157,11 +160,9 @@ static void free_all(void *context, const struct http_answer *answer)
 
 START_TEST(done_may_free_everything)
 {
-	struct http_transfer *transfer;
-
 	start_server(&(struct http_script){.pieces = whole}, false);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(http_send(http, &request, free_all, NULL, &transfer), 0);
+		post_for(free_all);
 	}
 	run();
 	ck_assert_int_eq(outcome.calls, 1);
@@ -175,10 +176,8 @@ static void count_events(void *context, const struct http_answer *answer)
 
 START_TEST(behind_an_answer_nothing_is_waited_for)
 {
-	struct http_transfer *transfer;
-
 	start_server(&(struct http_script){.pieces = whole}, false);
-	ck_assert_int_eq(http_send(http, &request, count_events, NULL, &transfer), 0);
+	post_for(count_events);
 	run();
 	ck_assert_int_eq(outcome.calls, 1);
 }
