@@ -34,6 +34,7 @@
 enum {
 	SIGNALS = 4,
 	SHUTDOWN_WAIT_S = 5, /* for flights that may bring a refresh token */
+	STORE_WAIT_S = 1,    /* for a service manager that is too busy to take what it stores */
 };
 
 struct daemon {
@@ -73,7 +74,7 @@ static void rearm(void *context)
 	next_ms = first(next_ms, audit_next(daemon->audit));
 	next_ms = first(next_ms, providers_next(daemon->providers));
 	clock_arm(daemon->clock, first(next_ms, store_ms));
-	if (daemon->stopping && !broker_is_busy(daemon->broker)) {
+	if (daemon->stopping && !broker_is_busy(daemon->broker) && store_ms == INT64_MAX) {
 		event_base_loopbreak(daemon->base);
 	}
 }
@@ -245,7 +246,7 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 {
 	struct daemon *daemon = context;
 
-	const struct timeval wait = {.tv_sec = SHUTDOWN_WAIT_S};
+	struct timeval wait = {.tv_sec = STORE_WAIT_S};
 
 	if (daemon->stopping) {
 		event_base_loopbreak(daemon->base);
@@ -257,8 +258,12 @@ static void on_terminate(evutil_socket_t signal, short what, void *context)
 	reception_end(daemon->reception);
 	broker_shutdown(daemon->broker);
 	events_end(daemon->events);
-	store_update(daemon->store, daemon->broker);
-	event_base_loopexit(daemon->base, broker_is_busy(daemon->broker) ? &wait : NULL);
+	store_hurry(daemon->store);
+	if (broker_is_busy(daemon->broker)) {
+		wait.tv_sec = SHUTDOWN_WAIT_S;
+	}
+	event_base_loopexit(daemon->base, &wait);
+	rearm(daemon);
 }
 
 static struct event_base *make_base(void)

@@ -277,3 +277,11 @@ int64_t store_update(struct store *store, const struct broker *broker)
 	store->revision = broker_revision(broker);
 	return INT64_MAX;
 }
+
+void store_hurry(struct store *store)
+{
+	if (store && store->delay_ms > 0) {
+		store->delay_ms = RETRY_FIRST_MS;
+		store->retry_ms = INT64_MIN;
+	}
+}

@@ -25,3 +25,6 @@ void store_restore(struct store *store, struct broker *broker);
 /* Puts what has changed since into the service manager's store. Until store_restore() was called
  * what is there stays there. Returns when to come again; INT64_MAX: no need. */
 int64_t store_update(struct store *store, const struct broker *broker);
+
+/* The daemon is about to end: what could not be put there is tried again at once, and often. */
+void store_hurry(struct store *store);

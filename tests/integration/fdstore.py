@@ -48,6 +48,7 @@ class FdStore:
         self.stored = {}    # name → descriptor
         self.messages = []  # all that was said, as dicts
         self.names = []     # under which something was ever stored
+        self.busy = threading.Lock()  # who holds it keeps it from hearing more than one message
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -66,6 +67,8 @@ class FdStore:
 
     def _listen(self):
         while True:
+            with self.busy:
+                pass
             data, fds, _, _ = socket.recv_fds(self._socket, 1 << 16, FDS_MAX)
             if data == END:
                 self._settled.set()
@@ -98,6 +101,10 @@ class FdStore:
 
     # The store
 
+    @staticmethod
+    def _read(fd):
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+
     def text(self):
         """What is stored, as bytes, once there is one descriptor."""
         deadline = time.monotonic() + SETTLE_TIMEOUT_S * SLOWNESS
@@ -106,11 +113,15 @@ class FdStore:
             assert time.monotonic() < deadline, self.stored
             self.settle()
         (fd,) = self.stored.values()
-        return os.pread(fd, os.fstat(fd).st_size, 0)
+        return self._read(fd)
 
     def wait(self, n, text):
-        """Waits until it has that text n times. (What finds the queue of messages full is stored a little later.)"""
-        wait_until(lambda: self.text().count(text.encode()) == n)
+        """Waits until the newest has that text n times. (What finds the queue of messages full is stored a little later; an
+        older one is then taken out with the next change.)"""
+        def has_it():
+            self.settle()
+            return self.names and self._read(self.stored[self.names[-1]]).count(text.encode()) == n
+        wait_until(has_it)
 
     def put(self, data, name="gctokend-store-1000", seal=True):
         """Stores another memfd."""

@@ -61,6 +61,7 @@ def test_it_outlives_a_restart_by_a_service_manager(lost, number, section):
             running(server, section, environment=manager.environment) as daemon:
         daemon.get()
         logout(daemon)
+        manager.wait(1, '"loggedOut":true')
         with silence(server):
             for path in states(daemon) if lost else ():
                 os.remove(path)  # the manager's store alone knows

@@ -311,6 +311,19 @@ def test_a_manager_that_does_not_listen_holds_up_nobody(server):
         manager.settle()
 
 
+def test_what_a_busy_manager_has_not_taken_is_stored_before_the_end(manager):
+    with kept(manager, "[profile default]\ngrant = static\n") as daemon:
+        daemon.secrets.add("a-planted-token")
+        with manager.busy:
+            for _ in range(20):  # its queue has room for ten messages
+                daemon.ask("auth.setAccessToken", {"token": "a-planted-token", "expiresIn": 600})
+            daemon.wait_log("tokens would not outlive a restart")
+            time.sleep(0.5)  # long enough for the next attempt by itself to be far off
+        last = daemon.info()["generation"]
+        manager.restart(daemon, signal.SIGTERM)
+        assert daemon.info()["generation"] == last
+
+
 def test_callers_are_served_by_the_next_daemon_as_if_nothing_had_been(server, manager):
     """A kill while callers ask: each that is not answered asks once more, and none makes a token request."""
     with kept(manager, profile(server)) as daemon:
